@@ -1,0 +1,54 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := .venv/.run
+DEV := .venv/.dev
+
+help: ## What can be made
+	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+$(RUN): requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	@echo "Making .venv (about half a minute the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): $(RUN) requirements/dev.txt
+	@echo "Adding what tests and checks need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(RUN) ## Two referrals, all the way round, as it happens
+	@$(BIN)/gateway demo
+
+serve: $(RUN) ## Gateway on 127.0.0.1:8000 and mock RiO on 127.0.0.1:8001, with demo data
+	@$(BIN)/gateway serve --demo
+
+test: $(DEV) ## All tests, on SQLite and PostgreSQL
+	@$(BIN)/pytest -n auto
+
+check: $(DEV) ## Format, lint, types, import rules, maps, contract
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/gateway check-maps
+	@$(BIN)/python tools/contract.py --check
+	@$(BIN)/hadolint Dockerfile
+
+bench: $(DEV) ## Requests and deliveries a second beside their ceilings; writes var/bench.json
+	@$(BIN)/python -m bench
+
+contract: $(DEV) ## Writes openapi/ anew from the code
+	@$(BIN)/python tools/contract.py
+
+migration: $(DEV) ## A migration from changed tables: make migration m="what changes"
+	@$(BIN)/python tools/new_migration.py "$(m)"
+
+lock: $(DEV) ## Pins dependencies anew (needs uv)
+	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
+	uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
+
+.PHONY: help demo serve test check bench contract migration lock

@@ -1,0 +1,130 @@
+"""The one way out over HTTP; nothing else imports httpx.
+
+It speaks through httpx's transports, one connection each, and not through its client: a shared pool collapses when
+many requests use it (measured: 8 connections in one pool 800 sends/s, in 8 pools 1,200), and a transport follows no
+redirect, keeps no cookie and reads no proxy from the environment.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+
+from adapters.ports import Phase
+
+MOST_READ = 16_384  # bytes of an answer; the rest is left unread and the connection closed
+
+
+class DestinationError(ValueError):
+    """The gateway does not send to such an address; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: `headers` have lower-case names, `body` holds the first 16 KB as sent."""
+
+    phase: Phase
+    milliseconds: int
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def tls_context(
+    certificate: Path | None = None, key: Path | None = None, authority: Path | None = None
+) -> ssl.SSLContext:
+    """How neighbours are known, and, with a certificate and its key, how they know us (mutual TLS; PEM files).
+
+    Without an authority the machine's own list counts, which is where a trust's IT adds its root.
+    """
+    context = ssl.create_default_context(cafile=authority)
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+def check_destination(url: str) -> None:
+    """Raises DestinationError unless this is https, or http to this machine, with nothing but a host and a path."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        raise DestinationError("The address cannot be read as a URL.") from None
+    if parsed.userinfo:
+        raise DestinationError("The address must not carry a user name or password.")
+    if parsed.query or parsed.fragment:
+        raise DestinationError("The address must end with its path, without ? or #.")
+    if not parsed.host:
+        raise DestinationError("The address names no host.")
+    if parsed.scheme != "https" and not (parsed.scheme == "http" and _is_loopback(parsed.host)):
+        raise DestinationError("The address must start with https:// (http:// only to 127.0.0.1, ::1 or localhost).")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Neighbour:
+    """The connections to one neighbour. `seconds` limits a whole exchange, however slowly its bytes drip."""
+
+    def __init__(self, url: str, seconds: float, connections: int, tls: ssl.SSLContext) -> None:
+        check_destination(url)
+        self.url = url.rstrip("/")
+        self._seconds = seconds
+        self._timeout = httpx.Timeout(seconds, connect=min(seconds, 5)).as_dict()
+        one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        self._lines = [httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=one) for _ in range(connections)]
+        self._free: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
+        for line in self._lines:
+            self._free.put_nowait(line)
+
+    async def put(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """PUT {url}/{path}. Waits for a free connection; from then on nothing that happens raises."""
+        request = httpx.Request(
+            "PUT",
+            f"{self.url}/{path}",
+            headers={"Accept-Encoding": "identity", **headers},  # a small answer must not unfold into a large one
+            content=body,
+            extensions={"timeout": self._timeout},
+        )
+        line = await self._free.get()
+        try:
+            return await self._exchange(line, request)
+        finally:
+            self._free.put_nowait(line)
+
+    async def _exchange(self, line: httpx.AsyncHTTPTransport, request: httpx.Request) -> Reply:
+        started = time.perf_counter()
+        phase: Phase = "answer"  # when the time is up during a send, nobody knows what the neighbour did
+        status, headers, body = None, httpx.Headers(), bytearray()
+        try:
+            async with asyncio.timeout(self._seconds):
+                response = await line.handle_async_request(request)
+                status, headers = response.status_code, response.headers
+                try:
+                    async for chunk in response.aiter_raw():
+                        body += chunk
+                        if len(body) >= MOST_READ:
+                            break
+                finally:
+                    await response.aclose()
+            phase = "done"
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError):
+            phase = "connect"
+        except (httpx.WriteError, httpx.WriteTimeout):
+            phase = "send"
+        except (httpx.TransportError, TimeoutError):
+            pass
+        milliseconds = round((time.perf_counter() - started) * 1000)
+        return Reply(phase, milliseconds, status, headers, bytes(body[:MOST_READ]))
+
+    async def close(self) -> None:
+        for line in self._lines:
+            await line.aclose()

@@ -1,0 +1,168 @@
+"""The command line: gateway serve | work | migrate | register | token | demo | mock-rio | check-maps."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from mappings.check import check_maps, render_maps
+
+from adapters.rio.mock import build_mock
+from gateway.app import build_app
+from gateway.delivery import run
+from gateway.demo.parties import mock_secret, prepare_demo, private_key
+from gateway.demo.story import tell
+from gateway.parties import PartiesError, load_parties, register
+from gateway.security import fetch_token
+from gateway.settings import settings
+from gateway.store.engine import Store
+from gateway.store.migrate import migrate as migrate_database
+from gateway.telemetry import set_up_logging
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+KEYS = Path("var/keys")
+
+
+def served_app() -> FastAPI:
+    """What each server process runs."""
+    set_up_logging(settings().log_level)
+    return build_app(settings())
+
+
+@app.command()
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workers: Annotated[int, typer.Option(help="Server processes.")] = 1,
+    demo: Annotated[bool, typer.Option(help="Load the demo parties and run the mock RiO on port 8001.")] = False,
+) -> None:
+    """Serves the gateway; delivers too, unless GATEWAY_WORKER is false."""
+    with contextlib.ExitStack() as stack:
+        if demo:
+            prepare_demo_database()
+            mock = subprocess.Popen([sys.executable, "-m", "gateway", "mock-rio", "--port", "8001"])
+            stack.callback(mock.wait)
+            stack.callback(mock.terminate)
+            typer.echo(SERVING.format(port=port))
+        uvicorn.run(
+            "gateway.__main__:served_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+        )
+
+
+SERVING = """
+  Gateway        http://127.0.0.1:{port}            FHIR at /FHIR/R4, platform at /platform/v1
+  Mock RiO       http://127.0.0.1:8001            what the clinician sees
+
+  A token of the demo EPR (or of demo-platform):
+    .venv/bin/gateway token --client demo-epr
+
+  Stop with Ctrl-C.
+"""
+
+
+@app.command()
+def work() -> None:
+    """Delivers only: for a worker beside servers that run with GATEWAY_WORKER=false."""
+    set_up_logging(settings().log_level)
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        store = Store(settings().database_url, settings().database_connections)
+        await run(store, settings(), stop)
+        await store.close()
+
+    uvloop.run(until_stopped())
+
+
+@app.command()
+def migrate() -> None:
+    """Creates or upgrades the database's tables."""
+    asyncio.run(migrate_database(settings().database_url))
+    typer.echo("The database is at this version's tables.")
+
+
+@app.command("prepare-demo")
+def prepare_demo_database() -> None:
+    """Creates the tables, registers the demo's parties and makes their keys in var/keys."""
+    asyncio.run(prepare_demo(settings().database_url, KEYS))
+
+
+@app.command("register")
+def register_parties(file: Path) -> None:
+    """Registers the organisations, hubs, clients and destinations of a parties file; again to change them."""
+    try:
+        parties = load_parties(file)
+    except PartiesError as mistakes:
+        typer.echo(mistakes, err=True)
+        raise typer.Exit(2) from None
+
+    async def store_them() -> None:
+        store = Store(settings().database_url, 1)
+        await register(store, parties)
+        await store.close()
+
+    asyncio.run(store_them())
+    typer.echo(f"Registered {len(parties.organisations)} organisations, {len(parties.clients)} clients.")
+
+
+@app.command()
+def token(
+    client: Annotated[str, typer.Option(help="A client whose key is in var/keys, e.g. demo-epr.")],
+    url: Annotated[str, typer.Option(help="The gateway's address.")] = "http://127.0.0.1:8000",
+    keys: Annotated[Path, typer.Option(help="The folder of private keys.")] = KEYS,
+) -> None:
+    """Prints a bearer token, fetched as any client would: with a signed assertion."""
+    try:
+        answer = fetch_token(url, client, private_key(client, keys))
+    except (LookupError, OSError) as trouble:
+        typer.echo(f"No token: {trouble}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(answer["access_token"])
+
+
+@app.command()
+def demo() -> None:
+    """Tells the story of two referrals with real processes; exits 0 only if each update arrived once and in order."""
+    raise typer.Exit(tell())
+
+
+@app.command("mock-rio")
+def mock_rio(host: str = "127.0.0.1", port: int = 8001) -> None:
+    """Runs the mock RiO: takes the gateway's updates and shows the record."""
+    mock = build_mock(os.environ.get("MOCK_RIO_SECRET") or mock_secret())
+    uvicorn.run(mock, host=host, port=port, loop="uvloop", access_log=False, log_level="warning")
+
+
+@app.command("check-maps")
+def check_mappings(table: Annotated[bool, typer.Option(help="Also print the maps as a table.")] = False) -> None:
+    """Fails when a map has a gap: a status without words, a code without display, a row that is never reached."""
+    if table:
+        typer.echo(render_maps())
+    gaps = check_maps()
+    for gap in gaps:
+        typer.echo(gap, err=True)
+    raise typer.Exit(1 if gaps else 0)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,56 @@
+"""Puts the parts together: settings in, a FastAPI application out."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+from gateway import errors
+from gateway.audit import Audit
+from gateway.delivery import run
+from gateway.fhir.routes import add_fhir_routes
+from gateway.parties import Directory
+from gateway.platform.routes import router
+from gateway.referrals import Gateway
+from gateway.security import Gatekeeper, token_endpoint, token_secret
+from gateway.settings import Settings
+from gateway.status import add_status_routes
+from gateway.store.engine import Store
+from gateway.telemetry import Telemetry
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere."""
+    store = Store(settings.database_url, settings.database_connections)
+    directory = Directory(store)
+    gatekeeper = Gatekeeper(token_secret(settings.token_secret_file), settings.base_url, settings.token_seconds)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        worker = asyncio.create_task(run(store, settings, stop)) if settings.worker else None
+        yield
+        stop.set()
+        if worker:
+            await worker
+        await store.close()
+
+    app = FastAPI(
+        title="Social prescribing gateway",
+        version="0.1.0",
+        lifespan=lifespan,
+        openapi_url=None,  # the contract is openapi/*.yaml
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.gateway = Gateway(settings, store, directory)
+    app.state.gatekeeper = gatekeeper
+    errors.install(app)
+    app.add_route("/oauth2/token", token_endpoint(store, directory, gatekeeper), methods=["POST"])
+    add_status_routes(app)
+    add_fhir_routes(app)
+    app.include_router(router)
+    app.add_middleware(Audit)
+    app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
+    return app

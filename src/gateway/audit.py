@@ -1,0 +1,67 @@
+"""Who did what: a row for each request of a known caller, written before the answer leaves."""
+
+from datetime import datetime
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.ids import now
+from gateway.security import Caller
+from gateway.store.schema import audit
+from gateway.telemetry import RequestContext, template
+
+
+class Audit:
+    """ASGI middleware. A door puts the Caller into `scope["state"]["caller"]`; what it has audited itself, in the
+    transaction of its change, it marks with `scope["state"]["audited"]`. No row, no answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope["state"]
+
+        async def send_when_audited(message: Message) -> None:
+            caller = state.get("caller")
+            if message["type"] == "http.response.start" and caller and not state.get("audited"):
+                row = audit_row(caller, state["context"], _action(scope), _target(scope), message["status"])
+                await scope["app"].state.gateway.store.write([(audit, [row])])
+            await send(message)
+
+        await self.app(scope, receive, send_when_audited)
+
+
+def audit_row(
+    caller: Caller,
+    context: RequestContext,
+    action: str,
+    target: str | None,
+    outcome: int,
+    at: datetime | None = None,
+) -> dict[str, Any]:
+    """`action` is method and route template, `target` a Type/id: neither names a person. `outcome` is HTTP's."""
+    return {
+        "at": at or now(),
+        "organisation": caller.organisation,
+        "client_id": caller.client_id,
+        "role": caller.role,
+        "person": caller.person,
+        "action": action,
+        "target": target,
+        "request_id": context.request_id,
+        "correlation_id": context.correlation_id,
+        "outcome": outcome,
+    }
+
+
+def _action(scope: Scope) -> str:
+    return f"{scope['method']} {template(scope)}"
+
+
+def _target(scope: Scope) -> str | None:
+    named = scope.get("path_params", {})
+    target = "/".join(str(value) for value in named.values())
+    return target[:200] if target and target.isprintable() else None  # PostgreSQL stores no NUL

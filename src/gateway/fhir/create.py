@@ -1,0 +1,94 @@
+"""POST [base]/[type]: one resource (R4 http.html#create). A Task that fulfils a ServiceRequest sends the referral."""
+
+from email.utils import format_datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import Issue, NotFound, Rejected, VersionConflict, warnings_outcome
+from gateway.fhir.arrivals import KEPT, find_referrals, match_identifier, new_resource, resolve
+from gateway.fhir.exchange import Exchange, open_exchange, read_body
+from gateway.messages import Answer
+from gateway.referrals import Accepted, AlreadyReferred, Arrival, accept
+from gateway.store.resources import Resource, read
+from gateway.validation import dump
+
+UNSENT = Issue(
+    "informational",
+    "Stored. This ServiceRequest becomes a referral when you POST a Task whose focus it is.",
+    "ServiceRequest",
+    "information",
+)
+
+
+async def create(request: Request) -> Response:
+    """Answers 201 with Location, ETag, Last-Modified and the resource as stored; 200 when If-None-Exist matched."""
+    exchange = await open_exchange(request)
+    type_ = request.path_params["type"]
+    if type_ not in KEPT:
+        raise NotFound(f"{type_[:40]} is not a resource type that this gateway stores. See metadata.")
+    exchange.require(f"system/{type_}.c")
+    received, content = await read_body(exchange, f"POST /FHIR/R4/{type_}")
+    if content["resourceType"] != type_:
+        text = f"The body is not a {type_}, which this address takes."
+        raise Rejected(issues=[Issue("invalid", text, "resourceType")])
+    matched = await _if_none_exist(exchange, type_)
+    if matched:
+        return matched
+    kept = new_resource(content, received)
+    known = await resolve(exchange, [(kept, type_)], {})
+    arrival = Arrival(received, "epr-api", [kept], known)
+    find_referrals(arrival, {kept.reference: type_}, tasks_needed=True)
+
+    def answer(accepted: list[Accepted]) -> Answer:
+        return _answer(exchange, accepted[0].task if accepted else kept, accepted)
+
+    try:
+        sent = await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
+    except AlreadyReferred as already:
+        if type_ != "Task" or "if-none-exist" not in request.headers:
+            raise
+        return await _stored(exchange, "Task", already.headers["Location"].split("/")[1])
+    return exchange.send(sent)
+
+
+async def _if_none_exist(exchange: Exchange, type_: str) -> Response | None:
+    query = exchange.request.headers.get("if-none-exist")
+    if query is None:
+        return None
+    ids = await match_identifier(exchange, type_, query.removeprefix(f"{type_}?"), "If-None-Exist")
+    if len(ids) > 1:
+        raise VersionConflict(f"If-None-Exist matches more than one {type_}. Name one that is unique.")
+    return await _stored(exchange, type_, ids[0]) if ids else None
+
+
+async def _stored(exchange: Exchange, type_: str, id_: str) -> Response:
+    """200 with what is there already, instead of a second one (R4 http.html#ccreate)."""
+    async with exchange.gateway.store.reading() as connection:
+        found = await read(connection, exchange.caller.organisation, type_, id_)
+    assert found is not None  # rows are never deleted
+    version, updated_at, content = found
+    kept = Resource(type_, id_, version, updated_at, {})
+    body = b"" if exchange.prefer == "minimal" else content.encode()
+    return exchange.send(Answer(200, body, _headers(exchange, kept)))
+
+
+def _answer(exchange: Exchange, kept: Resource, accepted: list[Accepted]) -> Answer:
+    findings = accepted[0].warnings if accepted else []
+    if kept.type == "ServiceRequest":
+        findings = [UNSENT]
+    if exchange.prefer == "minimal":
+        body = b""
+    elif exchange.prefer == "OperationOutcome":
+        body = dump(warnings_outcome(findings or [Issue("informational", "Stored.", None, "information")]))
+    else:
+        body = dump(kept.content)
+    return Answer(201, body, _headers(exchange, kept), kept.reference)
+
+
+def _headers(exchange: Exchange, kept: Resource) -> dict[str, str]:
+    return {
+        "Location": f"{exchange.base_url}/{kept.reference}/_history/{kept.version}",
+        "ETag": kept.etag,
+        "Last-Modified": format_datetime(kept.updated_at, usegmt=True),
+    }

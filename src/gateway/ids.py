@@ -1,0 +1,50 @@
+"""Names for new things: ids, the referral reference, and the time."""
+
+import os
+import secrets
+import time
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """UTC, whole milliseconds: what is stored is exactly what a FHIR instant shows."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def instant(moment: datetime) -> str:
+    """FHIR instant in UTC, e.g. 2026-01-31T09:30:00.000Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_id() -> str:
+    """A version 7 UUID (RFC 9562): ordered by time, so that inserts go to one end of each index."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0x3 << 62) | 2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def new_reference() -> str:
+    """A referral reference such as SP-4821-0937-5560: 17 characters (RiO's ExternalReferralId holds 25).
+
+    Digits only, because letters are misheard on the phone; the last one is a check digit (ISO 7064 MOD 11,10).
+    """
+    digits = f"{secrets.randbelow(10**11):011d}"
+    digits += _check_digit(digits)
+    return f"SP-{digits[:4]}-{digits[4:8]}-{digits[8:]}"
+
+
+def is_reference(text: str) -> bool:
+    """Whether the text is a well-formed reference, so that one misheard digit is noticed before any look-up."""
+    digits = text.removeprefix("SP-").replace("-", "")
+    return len(digits) == 12 and digits.isascii() and digits.isdigit() and _check_digit(digits[:-1]) == digits[-1]
+
+
+def _check_digit(digits: str) -> str:
+    product = 10
+    for digit in digits:
+        total = (int(digit) + product) % 10 or 10
+        product = total * 2 % 11
+    return str((11 - product) % 10)

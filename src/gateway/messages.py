@@ -1,0 +1,98 @@
+"""What was received, byte for byte, and what was answered: so that the same request again gets the same answer."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from starlette.responses import Response
+
+from gateway.errors import FHIR_JSON, Duplicate
+from gateway.ids import new_id, now
+from gateway.security import Caller
+from gateway.store.engine import Store
+from gateway.store.schema import message
+from gateway.telemetry import RequestContext
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request that changes something. `action` is its method and route, without identifiers."""
+
+    action: str
+    path: str
+    body: bytes
+    id: str = field(default_factory=new_id)
+    at: datetime = field(default_factory=now)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self.action} {self.path}\n".encode() + self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered, now and to each retry. `target` is the Type/id that the audit names; `audited` whether its
+    row was written with the change."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    target: str | None = None
+    audited: bool = False
+
+    def response(self) -> Response:
+        return Response(self.body, self.status, self.headers, FHIR_JSON)
+
+
+def message_row(caller: Caller, context: RequestContext, received: Received, answer: Answer) -> dict[str, Any]:
+    return {
+        "organisation": caller.organisation,
+        "id": received.id,
+        "client_id": caller.client_id,
+        "request_id": context.request_id,
+        "correlation_id": context.correlation_id,
+        "received_at": received.at,
+        "digest": received.digest,
+        "body": received.body.decode(),
+        "status": answer.status,
+        "headers": orjson.dumps(answer.headers).decode(),
+        "answer": answer.body.decode(),
+    }
+
+
+async def first_answer(store: Store, caller: Caller, context: RequestContext, received: Received) -> Answer | None:
+    """The answer given to this X-Request-Id before; None when it is new.
+
+    Raises Duplicate (409) when the id was used for something else.
+    """
+    async with store.reading() as connection:
+        row = (
+            await connection.execute(
+                select(message.c.digest, message.c.status, message.c.headers, message.c.answer).where(
+                    message.c.organisation == caller.organisation,
+                    message.c.client_id == caller.client_id,
+                    message.c.request_id == context.request_id,
+                )
+            )
+        ).one_or_none()
+    if row is None:
+        return None
+    if row.digest != received.digest:
+        raise Duplicate("This X-Request-Id was used before, for another request. Each new request needs a new UUID.")
+    return Answer(row.status, row.answer.encode(), orjson.loads(row.headers))
+
+
+async def answer_to(store: Store, organisation: str, message_id: str) -> Answer:
+    """The answer given to a stored message."""
+    async with store.reading() as connection:
+        row = (
+            await connection.execute(
+                select(message.c.status, message.c.headers, message.c.answer).where(
+                    message.c.organisation == organisation, message.c.id == message_id
+                )
+            )
+        ).one()
+    return Answer(row.status, row.answer.encode(), orjson.loads(row.headers))

@@ -1,0 +1,148 @@
+"""Looks parties up in memory: they are few, change seldom, and every request asks."""
+
+import asyncio
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+
+from gateway.errors import Issue, Rejected
+from gateway.store import schema
+from gateway.store.engine import Store
+from mappings.systems import HUB_SYSTEM, canonical
+
+Party = dict[str, Any]
+"""The JSON of a registered party, as in the parties file (`gateway.parties.file`)."""
+
+POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})?")
+
+NO_HUB = Issue(
+    "business-rule",
+    "No hub is registered for this person's address, and your organisation has no default hub. "
+    "Name the hub in ServiceRequest.performer by one of its registered identifiers.",
+    "ServiceRequest.performer",
+)
+
+
+class Directory:
+    """What is registered, at most `seconds` old. Call `refresh()` once a request, before the look-ups."""
+
+    def __init__(self, store: Store, seconds: float = 10) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._stale_at = float("-inf")
+        self._reading = asyncio.Lock()
+        self._organisations: dict[str, Party] = {}
+        self._hubs: dict[str, Party] = {}
+        self._named: dict[tuple[str, str], Party] = {}
+        self._clients: dict[str, Party] = {}
+        self._destinations: dict[str, list[str]] = {}
+
+    async def refresh(self) -> None:
+        if time.monotonic() < self._stale_at:
+            return
+        async with self._reading:
+            if time.monotonic() >= self._stale_at:
+                await self._read()
+                self._stale_at = time.monotonic() + self._seconds
+
+    async def _read(self) -> None:
+        async with self._store.reading() as connection:
+            organisations = (await connection.execute(select(schema.organisation))).all()
+            hubs = (await connection.execute(select(schema.hub).order_by(schema.hub.c.id))).all()
+            clients = (await connection.execute(select(schema.client))).all()
+            destinations = (
+                await connection.execute(
+                    select(schema.destination.c.organisation, schema.destination.c.id)
+                    .where(schema.destination.c.state != "disabled")
+                    .order_by(schema.destination.c.id)
+                )
+            ).all()
+        self._organisations = {row.id: json.loads(row.content) for row in organisations}
+        self._hubs = {row.id: json.loads(row.content) for row in hubs}
+        self._named = {name: hub for hub in self._hubs.values() for name in _names(hub)}
+        self._clients = {
+            row.id: {
+                "id": row.id,
+                "organisation": row.organisation,
+                "role": row.role,
+                "scopes": row.scope.split(),
+                "hubs": json.loads(row.hubs),
+                "jwks": json.loads(row.jwks),
+            }
+            for row in clients
+        }
+        ids: dict[str, list[str]] = defaultdict(list)
+        for row in destinations:
+            ids[row.organisation].append(row.id)
+        self._destinations = dict(ids)
+
+    def organisation(self, ods_code: str) -> Party | None:
+        return self._organisations.get(ods_code)
+
+    def hub(self, hub_id: str) -> Party | None:
+        return self._hubs.get(hub_id)
+
+    def client(self, client_id: str) -> Party | None:
+        return self._clients.get(client_id)
+
+    def destinations(self, organisation: str) -> list[str]:
+        """Ids of the destinations that hear of this organisation's referrals; disabled ones do not."""
+        return self._destinations.get(organisation, [])
+
+    def find_hub(
+        self,
+        organisation: str,
+        performers: Iterable[tuple[str, str]] = (),
+        requested_hub: str | None = None,
+        places: Iterable[str | None] = (),
+        postcode: str | None = None,
+    ) -> Party:
+        """The hub that a referral goes to, as `mappings.referral.Hub`.
+
+        The first that is found: by `performers`, the (system, value) pairs of ServiceRequest.performer; by its name;
+        by the person's postcode, then by `places` (address district, city), both within the boroughs of the
+        organisation's agreement; the organisation's default. Raises Rejected when there is none.
+        """
+        home = self._organisations.get(organisation, {})
+        hubs = list(self._hubs.values())
+        nearby = [hub for hub in hubs if not home.get("boroughs") or hub["borough"] in home["boroughs"]]
+        outward = _outward(postcode)
+        boroughs = {_plain(place) for place in places if place}
+        hub = (
+            _first(hub for one in performers if (hub := self._named.get(_token(*one))))
+            or _first(hub for hub in hubs if requested_hub and _plain(hub["name"]) == _plain(requested_hub))
+            or _first(hub for hub in nearby if outward in hub["postcode_areas"])
+            or _first(hub for hub in nearby if hub["borough"] and _plain(hub["borough"]) in boroughs)
+            or self._hubs.get(home.get("default_hub_id") or "")
+        )
+        if hub is None:
+            raise Rejected(issues=[NO_HUB])
+        return {part: hub[part] for part in ("id", "name", "phone", "response_days")}
+
+
+def _first(hubs: Iterable[Party]) -> Party | None:
+    return next(iter(hubs), None)
+
+
+def _names(hub: Party) -> list[tuple[str, str]]:
+    """All by which `performer` may name the hub: our own id of it, and its registered identifiers."""
+    return [_token(HUB_SYSTEM, hub["id"]), *(_token(*text.split("|", 1)) for text in hub["identifiers"])]
+
+
+def _token(system: str, value: str) -> tuple[str, str]:
+    return canonical(system), _plain(value)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _outward(postcode: str | None) -> str | None:
+    """The first half of a postcode, written with or without its space, or alone."""
+    match = POSTCODE.fullmatch("".join((postcode or "").split()).upper())
+    return match[1] if match else None

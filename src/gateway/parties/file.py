@@ -1,0 +1,107 @@
+"""Reads the parties file: a JSON document that says who may send, who receives, and with which keys.
+
+Every mistake in it is told in one go, each with its place and what was expected.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.parties.shapes import Client, Parties
+
+
+class PartiesError(ValueError):
+    """The parties file cannot be used; the text has a line for each mistake: file, place, and what was expected."""
+
+
+def load_parties(path: Path) -> Parties:
+    """Reads the file, and the key files it names (`keys_file`, a JWK set beside it). Raises PartiesError."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except OSError as trouble:
+        raise PartiesError(f"{path} cannot be read: {trouble.strerror}") from trouble
+    except ValueError as trouble:
+        raise PartiesError(f"{path} is not JSON: {trouble}") from trouble
+    clients = document.get("clients") if isinstance(document, dict) else None
+    for number, client in enumerate(clients if isinstance(clients, list) else []):
+        if isinstance(client, dict) and "keys_file" in client and "jwks" not in client:
+            try:
+                client["jwks"] = json.loads((path.parent / str(client.pop("keys_file"))).read_text("utf-8"))
+            except (OSError, ValueError) as trouble:
+                place = f"{path}: clients[{number}].keys_file"
+                raise PartiesError(f"{place}: expected a JWK set in a file beside this one: {trouble}") from trouble
+    return read_parties(document, str(path))
+
+
+def read_parties(document: object, name: str) -> Parties:
+    """The checked parties of a JSON document. Raises PartiesError, whose lines start with the name."""
+    try:
+        parties = Parties.model_validate(document)
+        mistakes = list(_misfits(parties))
+    except ValidationError as trouble:
+        mistakes = [_told(dict(error)) for error in trouble.errors()]
+    if mistakes:
+        raise PartiesError("\n".join(f"{name}: {mistake}" for mistake in mistakes))
+    return parties
+
+
+def _told(error: dict[str, Any]) -> str:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    if error["type"] == "value_error":
+        text = str(error["ctx"]["error"])
+    elif error["type"] == "extra_forbidden":
+        text = "there is no such entry here; is it misspelt?"
+        if place.endswith(".keys_file"):
+            text = "give either jwks or keys_file"
+    elif error["type"] == "missing":
+        text = "is missing" + (" (give jwks, or keys_file)" if place.endswith(".jwks") else "")
+    else:
+        text = error["msg"].replace("Input should be", "expected")
+    return f"{place}: {text}" if place else text
+
+
+def _misfits(parties: Parties) -> Iterator[str]:
+    """What is right in itself but does not fit the rest of the file."""
+    organisations = {organisation.ods_code for organisation in parties.organisations}
+    hubs = {hub.id for hub in parties.hubs}
+    yield from _twice("organisations", "ods_code", [organisation.ods_code for organisation in parties.organisations])
+    yield from _twice("hubs", "id", [hub.id for hub in parties.hubs])
+    yield from _twice("clients", "id", [client.id for client in parties.clients])
+    yield from _twice("destinations", "id", [f"{one.organisation} {one.id}" for one in parties.destinations])
+    named: dict[str, str] = {}
+    for number, hub in enumerate(parties.hubs):
+        for identifier in hub.identifiers:
+            if named.setdefault(identifier, hub.id) != hub.id:
+                yield f"hubs[{number}].identifiers: {identifier} names {named[identifier]} already"
+    for number, organisation in enumerate(parties.organisations):
+        if organisation.default_hub_id and organisation.default_hub_id not in hubs:
+            yield f"organisations[{number}].default_hub_id: {organisation.default_hub_id} is not in the file"
+    for number, client in enumerate(parties.clients):
+        yield from _client_misfits(client, f"clients[{number}]", organisations, hubs)
+    for number, destination in enumerate(parties.destinations):
+        if destination.organisation not in organisations:
+            yield f"destinations[{number}].organisation: {destination.organisation} is not in the file"
+
+
+def _client_misfits(client: Client, place: str, organisations: set[str], hubs: set[str]) -> Iterator[str]:
+    if client.organisation not in organisations:
+        yield f"{place}.organisation: {client.organisation} is not in the file"
+    for number, hub_id in enumerate(client.hubs):
+        if hub_id not in hubs:
+            yield f"{place}.hubs[{number}]: {hub_id} is not in the file"
+    if (client.role == "platform") != bool(client.hubs):
+        yield f"{place}.hubs: a platform client names the hubs it works for, an epr client none"
+    door = "platform/" if client.role == "platform" else "system/"
+    for number, scope in enumerate(client.scopes):
+        if not scope.startswith(door):
+            yield f"{place}.scopes[{number}]: the scopes of the role {client.role} start with {door}"
+    yield from _twice(f"{place}.jwks.keys", "kid", [str(key["kid"]) for key in client.jwks.keys])
+
+
+def _twice(place: str, key: str, values: list[str]) -> Iterator[str]:
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            yield f"{place}[{number}].{key}: {value} stands there twice"

@@ -1,0 +1,141 @@
+"""What a party is: the entries of the parties file, with their checks.
+
+Whoever runs the gateway writes that file by hand; so each check says what was expected.
+"""
+
+import re
+from base64 import b64decode
+from typing import Annotated, Any, Literal
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey, import_key
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from gateway.scopes import permissions
+from mappings.vocabularies import CodeOf, PrescriptionKind
+
+
+def _shaped(pattern: str, expected: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _is_scope(text: str) -> str:
+    permissions(text)
+    return text
+
+
+def _is_secret(text: str) -> str:
+    try:
+        size = len(b64decode(text.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if not text.startswith("whsec_") or not 24 <= size <= 64:
+        raise ValueError("expected whsec_ and 24 to 64 random bytes in base64 (Standard Webhooks)")
+    return text
+
+
+def _is_public_key(jwk: dict[str, Any]) -> dict[str, Any]:
+    """A key that SMART Backend Services (RS384, ES384) or the NHS (RS512) can use, and only its public half."""
+    try:
+        key = import_key(jwk)
+    except (JoseError, ValueError, TypeError):
+        raise ValueError("expected a JSON Web Key (RFC 7517)") from None
+    if key.is_private:
+        raise ValueError(
+            "this is a private key, and now it has been seen: make a new pair and register its public half"
+        )
+    if not key.kid:
+        raise ValueError("give the key a kid: the sender names its key by it")
+    strong_rsa = isinstance(key, RSAKey) and key.public_key.key_size >= 2048
+    if not strong_rsa and not (isinstance(key, ECKey) and key.curve_name == "P-384"):
+        raise ValueError("expected an RSA key of at least 2048 bits (RS384, RS512) or an EC key on P-384 (ES384)")
+    return jwk
+
+
+Id = Annotated[str, _shaped(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, dots, dashes or underscores")]
+OdsCode = Annotated[str, _shaped(r"[A-Z0-9]{3,12}", "an ODS code: 3 to 12 capitals and digits")]
+Token = Annotated[str, _shaped(r"[^|\s]+\|\S+", "system|value, as in a FHIR search")]
+OutwardCode = Annotated[str, _shaped(r"[A-Z]{1,2}[0-9][A-Z0-9]?", "the first half of a postcode, e.g. AB12")]
+Url = Annotated[str, _shaped(r"https?://[^\s?#]+", "an http(s) address without a query")]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class Party(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Organisation(Party):
+    """A trust that sends referrals, or the body that runs the social-prescribing platform."""
+
+    ods_code: OdsCode
+    name: Name
+    default_hub_id: Id | None = None  # takes what neither `performer` nor the person's address places
+    boroughs: list[Name] = []  # where its agreement lets an address choose the hub; empty: everywhere
+
+
+class Advisor(Party):
+    id: Id
+    name: Name
+    phone: str | None = None
+
+
+class Service(Party):
+    id: Id
+    name: Name
+    kind: PrescriptionKind = "referral"  # how a link worker prescribes it, unless they say otherwise
+    categories: list[Annotated[str, CodeOf("prescription-category")]] = []
+
+
+class Provider(Party):
+    id: Id
+    name: Name
+    services: list[Service] = []
+
+
+class Hub(Party):
+    id: Id
+    name: Name
+    borough: str | None = None
+    phone: str | None = None
+    response_days: Annotated[int, Field(ge=1)] = 5  # working days to the first contact, as promised to referrers
+    identifiers: list[Token] = []  # how ServiceRequest.performer may name it: DoS service id, ODS code ...
+    postcode_areas: list[OutwardCode] = []
+    advisors: list[Advisor] = []
+    providers: list[Provider] = []
+
+
+class KeySet(Party):
+    keys: list[Annotated[dict[str, Any], AfterValidator(_is_public_key)]]
+
+
+class Client(Party):
+    """A system that calls us. `scopes` is the most it may ask for; an empty list shuts it out."""
+
+    id: Id
+    organisation: OdsCode
+    role: Literal["epr", "platform"]
+    scopes: list[Annotated[str, AfterValidator(_is_scope)]]
+    hubs: list[Id] = []  # of a platform client: the hubs it works for
+    jwks: KeySet
+
+
+class Destination(Party):
+    """Where the organisation hears of each change of its referrals."""
+
+    organisation: OdsCode
+    id: Id
+    kind: Literal["fhir-callback"] = "fhir-callback"
+    url: Url
+    secret: Annotated[str, AfterValidator(_is_secret)]
+
+
+class Parties(Party):
+    organisations: list[Organisation]
+    hubs: list[Hub]
+    clients: list[Client]
+    destinations: list[Destination] = []

@@ -1,0 +1,91 @@
+"""Stored rows as the platform API shows them (the shapes of `gateway.platform.models`)."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping
+
+from gateway.errors import BadRequest
+from gateway.ids import instant
+from gateway.lifecycle import Actor, moves_from, needs_of
+from gateway.store.referrals import Stored
+from mappings.to_referral import explain
+
+Json = dict[str, Any]
+
+
+def show_referral(stored: Stored, actor: Actor) -> Json:
+    standing = stored.standing
+    return standing.model_dump(exclude_none=True) | {
+        "sender": stored.row["organisation"],
+        "referral": orjson.loads(stored.row["content"]),
+        "allowed_moves": [
+            {"to": to, "needs": needs_of(standing.status, to)}
+            for to, actors in moves_from("referral", standing.status, standing.resumes_as).items()
+            if actor in actors
+        ],
+    }
+
+
+def show_summary(row: RowMapping) -> Json:
+    content, standing = orjson.loads(row["content"]), orjson.loads(row["standing"])
+    person = content["person"]
+    return {
+        "id": row["id"],
+        "version": row["version"],
+        "reference": row["reference"],
+        "sender": row["organisation"],
+        "hub": row["hub_id"],
+        "status": row["status"],
+        "urgency": row["urgency"],
+        "submitted_at": instant(row["submitted_at"]),
+        "updated_at": instant(row["updated_at"]),
+        "person": {
+            "given_names": person.get("given_names", []),
+            "family_name": person.get("family_name"),
+            "birth_date": person.get("birth_date"),
+        },
+        "reasons": [reason["label"] for reason in content["reasons"]],
+        "advisor": standing.get("advisor"),
+    }
+
+
+def show_event(row: RowMapping) -> Json:
+    return _columns(row, "number", "at", "type", "request_id", "correlation_id") | {
+        "actor": orjson.loads(row["actor"]),
+        "change": orjson.loads(row["change"]),
+    }
+
+
+def show_delivery(row: RowMapping, attempts: Iterable[RowMapping]) -> Json:
+    return _columns(row, "id", "number", "state", "due_at", "delivered_at") | {
+        "destination": row["destination_id"],
+        "attempts": [_columns(one, "number", "at", "milliseconds", "phase", "status", "answer") for one in attempts],
+    }
+
+
+def show_trace(stored: Stored) -> Json:
+    trace = orjson.loads(stored.row["trace"])
+    return {"fields": explain(trace["rows"], trace["maps"]), "unknown": trace["unknown"]}
+
+
+def _columns(row: Mapping[Any, Any], *names: str) -> Json:
+    return {name: instant(row[name]) if isinstance(row[name], datetime) else row[name] for name in names}
+
+
+def cursor_after(row: RowMapping) -> str:
+    """Where the next page goes on: opaque to the client."""
+    return base64.urlsafe_b64encode(f"{row['updated_at'].isoformat()}|{row['id']}".encode()).decode()
+
+
+def read_cursor(cursor: str) -> tuple[datetime, str]:
+    """Raises BadRequest unless it came from `cursor_after`."""
+    try:
+        at, _, referral_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii").partition("|")
+        return datetime.fromisoformat(at).astimezone(UTC), referral_id
+    except (binascii.Error, ValueError, OverflowError):
+        raise BadRequest("`cursor` must be the next_cursor of the page before.", expression="cursor") from None

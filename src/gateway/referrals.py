@@ -1,0 +1,264 @@
+"""The use case of the way in: what an EPR sent becomes referrals, in one transaction, exactly once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from gateway.audit import audit_row
+from gateway.errors import Duplicate, Issue, Rejected, Unavailable
+from gateway.ids import instant, new_id, new_reference, now
+from gateway.journal import journal_rows
+from gateway.messages import Answer, Received, first_answer, message_row
+from gateway.parties import Directory
+from gateway.profile import check_referral
+from gateway.security import Caller
+from gateway.settings import Settings
+from gateway.sources import Known, gather
+from gateway.store.engine import Rows, Store
+from gateway.store.resources import Resource, identifier_rows, identifiers, new_rows
+from gateway.store.schema import audit, identifier, message, referral, referral_identifier
+from gateway.telemetry import RequestContext
+from gateway.validation import dump
+from mappings.systems import REFERENCE_SYSTEM
+from mappings.to_referral import Sources, Translation, referral_from
+from mappings.to_task import task_from
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What the use cases work with; one per process."""
+
+    settings: Settings
+    store: Store
+    directory: Directory
+
+
+@dataclass
+class Asked:
+    """One referral that somebody asks for: the request, and the Task that sends it (None: the gateway writes one)."""
+
+    service_request: Resource
+    task: Resource | None
+    at: dict[str, str]  # where things stand in what was received: "ServiceRequest" -> "Bundle.entry[1].resource" ...
+
+
+@dataclass
+class Arrival:
+    """All that one request brings: new resources with their addresses given, and the referrals among them."""
+
+    received: Received
+    route: str  # epr-api | epr-message
+    resources: list[Resource]
+    known: Known
+    asked: list[Asked] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)  # further names of the sender for this referral, system|value
+
+
+@dataclass
+class Accepted:
+    """A referral as stored."""
+
+    id: str
+    reference: str
+    task: Resource
+    warnings: list[Issue]
+    rows: list[Rows]
+
+
+class AlreadyReferred(Duplicate):
+    """The sender has used this name for a referral before."""
+
+    def __init__(self, referral_id: str, reference: str, message_id: str) -> None:
+        super().__init__(
+            f"This referral was received before: it is {reference}, followed at Task/{referral_id}.",
+            headers={"Location": f"Task/{referral_id}"},
+        )
+        self.message_id = message_id
+
+
+async def accept(
+    gateway: Gateway,
+    caller: Caller,
+    context: RequestContext,
+    arrival: Arrival,
+    answer: Callable[[list[Accepted]], Answer],
+) -> Answer:
+    """Stores what arrived and gives the answer made by `answer`, once all of it is durable.
+
+    The same request again (X-Request-Id and body) gets the first answer, and a message 409 as BaRS says. Raises
+    Rejected with every finding when a referral is unsafe or unworkable, AlreadyReferred when the sender used its name
+    before, Duplicate when the X-Request-Id was used for something else. Then nothing of it is kept.
+    """
+    at = now()
+    for kept in arrival.resources:
+        if kept.type == "ServiceRequest":
+            name_referral(kept.content)
+    accepted = [_refer(gateway, caller, context, arrival, asked, at) for asked in arrival.asked]
+    sent = answer(accepted)
+    referred = {one.id for one in accepted}
+    rows: list[Rows] = [
+        (message, [message_row(caller, context, arrival.received, sent)]),
+        (audit, [audit_row(caller, context, arrival.received.action, sent.target, sent.status)]),
+        *new_rows(caller.organisation, [kept for kept in arrival.resources if kept.id not in referred]),
+    ]
+    for one in accepted:
+        rows += one.rows
+    try:
+        await gateway.store.write(rows)
+    except IntegrityError:
+        first = await first_answer(gateway.store, caller, context, arrival.received)
+        if first and arrival.route == "epr-message":
+            raise Duplicate("This message was received and processed before; nothing was stored again.") from None
+        if first:
+            return first
+        await _raise_if_referred(gateway.store, caller.organisation, arrival)
+        raise Unavailable from None  # the new reference was taken: one in many thousands, and the next try gets another
+    return replace(sent, audited=True)
+
+
+def _refer(
+    gateway: Gateway, caller: Caller, context: RequestContext, arrival: Arrival, asked: Asked, at: datetime
+) -> Accepted:
+    sources = gather(arrival.known, asked.service_request, asked.task, arrival.route)
+    translation = referral_from(sources)
+    findings = [
+        _placed(issue, asked.at) for issue in check_referral(translation, sources, gateway.settings.nhs_number_check)
+    ]
+    if any(issue.severity == "error" for issue in findings):
+        raise Rejected(issues=findings)
+    hub = _hub(gateway.directory, caller.organisation, sources, translation.referral)
+    reference = name_referral(asked.service_request.content)
+    referral_id = asked.task.id if asked.task else new_id()
+    standing = {
+        "id": referral_id,
+        "version": 1,
+        "reference": reference,
+        "status": "submitted",
+        "submitted_at": instant(at),
+        "updated_at": instant(at),
+        "hub": hub,
+        "warnings": [issue.text for issue in findings],
+    }
+    patient_id = _id_of(asked.service_request.content["subject"].get("reference"))
+    content = task_from(asked.task.content if asked.task else None, asked.service_request.id, patient_id, standing)
+    task = Resource("Task", referral_id, 1, at, content)
+    row = {
+        "organisation": caller.organisation,
+        "id": referral_id,
+        "reference": reference,
+        "service_request_id": asked.service_request.id,
+        "patient_id": patient_id,
+        "message_id": arrival.received.id,
+        "correlation_id": context.correlation_id,
+        "hub_id": hub["id"],
+        "urgency": translation.referral["urgency"],
+        "status": standing["status"],
+        "task_status": content["status"],
+        "version": 1,
+        "submitted_at": at,
+        "updated_at": at,
+        "standing": orjson.dumps({"hub": hub, "warnings": standing["warnings"]}).decode(),
+        "content": orjson.dumps(translation.referral).decode(),
+        "trace": orjson.dumps(_trace(translation)).decode(),
+    }
+    names = _names(caller.organisation, arrival, asked, referral_id)
+    rows: list[Rows] = [
+        (referral, [row]),
+        (referral_identifier, names),
+        (identifier, identifier_rows(caller.organisation, task)),
+    ]
+    rows += journal_rows(
+        row,
+        dump(content),
+        "submitted",
+        {"to": "submitted"},
+        caller,
+        context,
+        gateway.directory.destinations(caller.organisation),
+        at,
+    )
+    return Accepted(referral_id, reference, task, findings, rows)
+
+
+def _hub(directory: Directory, organisation: str, sources: Sources, referral: Json) -> Json:
+    """As named in ServiceRequest.performer, else by where the person lives, else the organisation's default."""
+    performers = [reference.get("identifier", {}) for reference in (sources.service_request or {}).get("performer", [])]
+    performers += (sources.performer or {}).get("identifier", [])
+    address = referral["person"].get("address", {})
+    return directory.find_hub(
+        organisation,
+        [(one.get("system", ""), one.get("value", "")) for one in performers],
+        referral.get("requested_hub"),
+        [address.get("city")],
+        address.get("postcode"),
+    )
+
+
+def name_referral(service_request: Json) -> str:
+    """The reference of the referral in its ServiceRequest; written there when it is new."""
+    named = service_request.setdefault("identifier", [])
+    for given in named:
+        if given.get("system") == REFERENCE_SYSTEM:
+            return str(given["value"])
+    reference = new_reference()
+    named.append({"system": REFERENCE_SYSTEM, "value": reference})
+    return reference
+
+
+def _names(organisation: str, arrival: Arrival, asked: Asked, referral_id: str) -> list[Json]:
+    names = {asked.service_request.reference, *identifiers(asked.service_request.content), *arrival.names}
+    if asked.task:
+        names |= identifiers(asked.task.content)
+    return [
+        {"organisation": organisation, "identifier": name, "referral_id": referral_id}
+        for name in sorted(names)
+        if not name.startswith(REFERENCE_SYSTEM)
+    ]
+
+
+async def _raise_if_referred(store: Store, organisation: str, arrival: Arrival) -> None:
+    names = [name["identifier"] for asked in arrival.asked for name in _names(organisation, arrival, asked, "")]
+    found = await find_referral(store, organisation, names)
+    if found:
+        raise AlreadyReferred(*found)
+
+
+async def find_referral(store: Store, organisation: str, names: Sequence[str]) -> tuple[str, str, str] | None:
+    """(id, reference, id of the message that brought it) of the referral that has one of the sender's names."""
+    async with store.reading() as connection:
+        row = (
+            await connection.execute(
+                select(referral.c.id, referral.c.reference, referral.c.message_id)
+                .join(
+                    referral_identifier,
+                    (referral_identifier.c.organisation == referral.c.organisation)
+                    & (referral_identifier.c.referral_id == referral.c.id),
+                )
+                .where(referral_identifier.c.organisation == organisation, referral_identifier.c.identifier.in_(names))
+                .limit(1)
+            )
+        ).one_or_none()
+    return (row.id, row.reference, row.message_id) if row else None
+
+
+def _trace(translation: Translation) -> Json:
+    return {"rows": translation.rows, "unknown": translation.unknown, "maps": translation.map_versions}
+
+
+def _placed(issue: Issue, places: dict[str, str]) -> Issue:
+    """The finding with its element's place in what was received, e.g. Bundle.entry[1].resource.subject."""
+    type_, _, rest = (issue.expression or "").partition(".")
+    place = places.get(type_, type_)
+    return Issue(issue.code, issue.text, f"{place}.{rest}" if rest else place, issue.severity)
+
+
+def _id_of(reference: str | None) -> str | None:
+    """The id in Patient/123; None for a contained or a logical reference."""
+    return reference.split("/")[1] if reference and reference.startswith("Patient/") else None

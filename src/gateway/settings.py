@@ -1,0 +1,51 @@
+"""Every setting of the gateway: environment variable GATEWAY_<NAME>, default, unit and the reason for it."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="ignore")
+
+    database_url: str = Field(
+        "sqlite+aiosqlite:///var/gateway.db",
+        description="SQLAlchemy URL; postgresql+asyncpg://... at scale, SQLite (WAL) for one trust or a trial.",
+    )
+    database_connections: int = Field(8, description="Open connections a process keeps; writes are batched on one.")
+    base_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="The address others reach us at: Location headers, fullUrl, token audience.",
+    )
+    token_secret_file: Path = Field(
+        Path("var/token-secret"),
+        description="Holds the secret that signs access tokens; made (0600) when absent. Shared by processes.",
+    )
+    token_seconds: int = Field(300, description="Life of an access token; SMART Backend Services recommends <= 300 s.")
+    max_body_bytes: int = Field(5_000_000, description="Larger bodies are refused with 413 before they are parsed.")
+    nhs_number_check: str = Field(
+        "reject",
+        pattern="^(reject|warn|off)$",
+        description="What a wrong check digit does; many official examples fail it, so sandboxes may warn.",
+    )
+    worker: bool = Field(
+        True, description="Whether `gateway serve` also delivers; off where `gateway work` runs alone."
+    )
+    poll_seconds: float = Field(0.5, description="How often the worker looks for due deliveries when nothing wakes it.")
+    lease_seconds: float = Field(
+        60, description="How long a claimed delivery is one worker's; after that it is due again."
+    )
+    send_timeout_seconds: float = Field(15, description="For one push; Rio's first answer can take 12 s.")
+    retry_seconds: tuple[float, ...] = Field(
+        (1, 5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800),
+        description="Wait before each retry (jittered); about a day, then a dead letter.",
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()  # type: ignore[call-arg]  # every field has a default

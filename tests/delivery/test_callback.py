@@ -1,0 +1,361 @@
+"""The client side of the EPR's callback: what each answer means, and what no answer can do to the gateway."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from standardwebhooks import Webhook
+
+from adapters.http import DestinationError, check_destination, tls_context
+from adapters.ports import Answer, TaskUpdate
+from adapters.rio.callback import FhirCallback
+from adapters.scrub import scrub
+
+URL = "https://epr.example/FHIR/R4"
+TASK = '{"resourceType":"Task","id":"t1","note":[{"text":"Ünicode ✓"}]}'.encode()
+
+
+@pytest.fixture
+async def callback() -> AsyncIterator[FhirCallback]:
+    callback = FhirCallback(seconds=0.5)
+    yield callback
+    await callback.close()
+
+
+@pytest.fixture
+def update(secret: str) -> TaskUpdate:
+    return TaskUpdate("d1", "t1", 3, TASK, "c1", "d1", URL, secret)
+
+
+def outcome(code: str, diagnostics: str = "") -> dict[str, Any]:
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": code, "diagnostics": diagnostics}],
+    }
+
+
+@respx.mock
+async def test_it_puts_the_task_as_stored_signed_and_with_its_ids(
+    callback: FhirCallback, update: TaskUpdate, secret: str
+) -> None:
+    route = respx.put(f"{URL}/Task/t1").respond(200)
+
+    answer = await callback.send_task(update)
+
+    assert (answer.delivered, answer.phase, answer.status) == (True, "done", 200)
+    request = route.calls.last.request
+    assert request.content == TASK
+    assert request.headers["content-type"] == "application/fhir+json"
+    assert (request.headers["x-request-id"], request.headers["x-correlation-id"]) == ("d1", "c1")
+    assert request.headers["webhook-id"] == "d1"
+    Webhook(secret).verify(request.content, dict(request.headers))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "delivered", "gone"),
+    [
+        (200, None, True, False),
+        (201, None, True, False),
+        (204, None, True, False),
+        (409, outcome("duplicate"), True, False),
+        (409, outcome("conflict"), False, False),
+        (410, None, False, True),
+        (301, None, False, False),
+        (400, outcome("invalid"), False, False),
+        (401, None, False, False),
+        (404, None, False, False),
+        (429, None, False, False),
+        (500, outcome("duplicate"), False, False),
+        (503, None, False, False),
+    ],
+)
+@respx.mock
+async def test_what_each_answer_means(
+    callback: FhirCallback, update: TaskUpdate, status: int, body: dict[str, Any] | None, delivered: bool, gone: bool
+) -> None:
+    respx.put(f"{URL}/Task/t1").respond(status, json=body)
+
+    answer = await callback.send_task(update)
+
+    assert (answer.status, answer.delivered, answer.gone) == (status, delivered, gone)
+
+
+@pytest.mark.parametrize(
+    ("value", "at_least", "at_most"),
+    [
+        ("120", 120, 120),
+        (format_datetime(datetime.now(UTC) + timedelta(seconds=300), usegmt=True), 200, 300),
+        (format_datetime(datetime.now(UTC) - timedelta(seconds=300), usegmt=True), 0, 0),
+    ],
+)
+@respx.mock
+async def test_retry_after_in_seconds_or_as_a_date(
+    callback: FhirCallback, update: TaskUpdate, value: str, at_least: float, at_most: float
+) -> None:
+    respx.put(f"{URL}/Task/t1").respond(503, headers={"Retry-After": value})
+
+    retry_after = (await callback.send_task(update)).retry_after
+
+    assert retry_after is not None
+    assert at_least <= retry_after <= at_most
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "1e9", ""])
+@respx.mock
+async def test_a_retry_after_that_says_nothing_is_passed_over(
+    callback: FhirCallback, update: TaskUpdate, value: str
+) -> None:
+    respx.put(f"{URL}/Task/t1").respond(503, headers={"Retry-After": value})
+
+    assert (await callback.send_task(update)).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("error", "phase"),
+    [
+        (httpx.ConnectError, "connect"),
+        (httpx.ConnectTimeout, "connect"),
+        (httpx.WriteError, "send"),
+        (httpx.WriteTimeout, "send"),
+        (httpx.ReadError, "answer"),
+        (httpx.ReadTimeout, "answer"),
+        (httpx.RemoteProtocolError, "answer"),
+    ],
+)
+@respx.mock
+async def test_trouble_on_the_way_says_how_far_it_got(
+    callback: FhirCallback, update: TaskUpdate, error: type[Exception], phase: str
+) -> None:
+    respx.put(f"{URL}/Task/t1").mock(side_effect=error)
+
+    answer = await callback.send_task(update)
+
+    assert (answer.phase, answer.status, answer.delivered) == (phase, None, False)
+
+
+# --- neighbours that misbehave, over real sockets --------------------------------------------------------------------
+
+Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def neighbour(speak: Speak, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """A server that reads one request and then does as it likes; yields its address."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            await speak(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def to(url: str, update: TaskUpdate) -> TaskUpdate:
+    return TaskUpdate("d1", "t1", 3, update.body, "c1", "d1", url, update.secret)
+
+
+async def test_a_redirect_is_not_followed(callback: FhirCallback, update: TaskUpdate) -> None:
+    visitors = []
+
+    async def elsewhere(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visitors.append(writer)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with neighbour(elsewhere) as other:
+
+        async def redirect(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(f"HTTP/1.1 307 Moved\r\nLocation: {other}/\r\nContent-Length: 0\r\n\r\n".encode())
+
+        async with neighbour(redirect) as url:
+            answer = await callback.send_task(to(url, update))
+
+    assert (answer.status, answer.delivered, visitors) == (307, False, [])
+
+
+async def test_an_answer_of_a_gigabyte_is_not_read(callback: FhirCallback, update: TaskUpdate) -> None:
+    written = 0
+
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal written
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while written < 1_000_000_000:
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+            written += 65_536
+
+    async with neighbour(flood) as url:
+        answer = await callback.send_task(to(url, update))
+
+    assert answer.delivered  # its status had come
+    assert len(answer.answer) < 100
+    assert written < 50_000_000  # what fits in the buffers between us
+
+
+async def test_an_answer_that_drips_is_cut_off(callback: FhirCallback, update: TaskUpdate) -> None:
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Patience: much\r\n" * 100:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with neighbour(drip) as url:
+        answer = await callback.send_task(to(url, update))
+
+    assert (answer.phase, answer.status, answer.delivered) == ("answer", None, False)
+
+
+@pytest.mark.parametrize(
+    "noise", [b"", b"not HTTP at all\r\n\r\n", b"HTTP/1.1 999999 ?\r\n\r\n", b"\x16\x03\x01\x00" * 50]
+)
+async def test_what_is_no_http_is_no_answer(callback: FhirCallback, update: TaskUpdate, noise: bytes) -> None:
+    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(noise)
+
+    async with neighbour(speak) as url:
+        answer = await callback.send_task(to(url, update))
+
+    assert (answer.phase, answer.delivered) == ("answer", False)
+
+
+# --- where it may send -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["https://epr.example/FHIR/R4", "http://127.0.0.1:8001/FHIR/R4", "http://[::1]:1/x", "http://localhost:8001"]
+)
+def test_destinations_that_are_allowed(url: str) -> None:
+    check_destination(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("http://epr.example/FHIR/R4", "https"),
+        ("http://127.0.0.1.evil.example/", "https"),
+        ("http://2130706433/", "https"),
+        ("ftp://127.0.0.1/", "https"),
+        ("file:///etc/passwd", "no host"),
+        ("/FHIR/R4", "no host"),
+        ("https://user:word@epr.example/", "user name"),
+        ("https://user@epr.example/", "user name"),
+        ("https://epr.example/?a=b", "without"),
+        ("https://epr.example/#a", "without"),
+        ("https://epr.example:port/", "cannot be read"),
+        ("https://epr.example/\r\nX: y", "cannot be read"),
+    ],
+)
+def test_destinations_that_are_refused(url: str, rule: str) -> None:
+    with pytest.raises(DestinationError, match=rule):
+        check_destination(url)
+
+
+async def test_a_refused_destination_is_a_failed_attempt(callback: FhirCallback, update: TaskUpdate) -> None:
+    answer = await callback.send_task(to("http://epr.example/FHIR/R4", update))
+
+    assert (answer.phase, answer.delivered) == ("connect", False)
+    assert "https://" in answer.answer
+
+
+# --- mutual TLS ------------------------------------------------------------------------------------------------------
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1, which is its own authority, and its key, as PEM files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / f"{name}.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (folder / f"{name}.key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    return folder / f"{name}.pem", folder / f"{name}.key"
+
+
+async def test_mutual_tls_and_nothing_less(tmp_path: Path, update: TaskUpdate) -> None:
+    epr, ours = certificate(tmp_path, "epr"), certificate(tmp_path, "gateway")
+    strict = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ours[0])
+    strict.load_cert_chain(*epr)
+    strict.verify_mode = ssl.CERT_REQUIRED
+
+    async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async def send(url: str, tls: ssl.SSLContext) -> Answer:
+        callback = FhirCallback(2, tls=tls)
+        try:
+            return await callback.send_task(to(url, update))
+        finally:
+            await callback.close()
+
+    async with neighbour(take, strict) as url:
+        known = await send(url, tls_context(*ours, authority=epr[0]))
+        nameless = await send(url, tls_context(authority=epr[0]))
+        unknown_authority = await send(url, tls_context(*ours))
+
+    assert known.delivered
+    assert not nameless.delivered
+    assert (unknown_authority.delivered, unknown_authority.phase) == (False, "connect")
+
+
+# --- what is kept of an answer ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b"", ""),
+        (b"<html>Jane Example, 999 000 0018</html>", "(39 bytes, no OperationOutcome)"),
+        (b'{"resourceType":"Patient","name":"Jane"}', "(40 bytes, no OperationOutcome)"),
+        (b'{"resourceType":"OperationOutcome","issue":"Jane"}', "(50 bytes, no OperationOutcome)"),
+        (b"[" * 100_000, "(100000 bytes, no OperationOutcome)"),
+    ],
+)
+def test_of_what_is_no_outcome_only_the_size_is_kept(body: bytes, kept: str) -> None:
+    assert scrub(body) == kept
+
+
+def test_of_an_outcome_codes_and_harmless_words_are_kept() -> None:
+    body = (
+        b'{"resourceType":"OperationOutcome","issue":[{"code":"not-found",'
+        b'"details":{"coding":[{"code":"REC_NOT_FOUND"}],"text":"Jane Example"},'
+        b'"diagnostics":"No patient Jane EXAMPLE (999 000 0018, 9990000018, born 1970-01-31, jane@mail.example)"}]}'
+    )
+
+    assert scrub(body) == "not-found/REC_NOT_FOUND: … patient … … … … … … born … …"
+
+
+def test_no_more_than_two_kilobytes_are_kept() -> None:
+    body = b'{"resourceType":"OperationOutcome","issue":[{"code":"invalid","diagnostics":"' + b"no " * 5_000 + b'"}]}'
+
+    assert len(scrub(body)) == 2048

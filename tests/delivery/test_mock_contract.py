@@ -1,0 +1,158 @@
+"""The mock EPR keeps the contract that src/adapters/rio/README.md states, rule by rule."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+
+import adapters.rio
+
+Task = dict[str, Any]
+Make = Callable[..., Task]
+
+
+@pytest.fixture
+def put(epr: Any, secret: str) -> Callable[..., Any]:
+    """PUTs a Task as the gateway does, or with what a test changes about it."""
+
+    async def send(
+        task: Task, webhook_id: str | None = None, at: datetime | None = None, key: str = secret, **headers: str
+    ) -> httpx.Response:
+        body = json.dumps(task)
+        at = at or datetime.now(UTC)
+        webhook_id = webhook_id or f"{task['id']}-{task['meta']['versionId']}"
+        signed = {
+            "Content-Type": "application/fhir+json",
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": Webhook(key).sign(webhook_id, at, body),
+        }
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer: httpx.Response = await epr.client.put(
+            f"/FHIR/R4/Task/{task['id']}", content=body, headers=signed | given
+        )
+        return answer
+
+    return send
+
+
+def issue_code(answer: httpx.Response) -> str:
+    body = answer.json()
+    assert body["resourceType"] == "OperationOutcome"
+    code: str = body["issue"][0]["code"]
+    return code
+
+
+def test_each_rule_of_the_readme_has_its_test() -> None:
+    readme = (Path(adapters.rio.__file__).parent / "README.md").read_text()
+    rules = set(re.findall(r"^\| (R\d+) \|", readme, re.MULTILINE))
+
+    assert rules == {found[1].upper() for name in globals() if (found := re.match(r"test_(r\d+)_", name))}
+
+
+async def test_r1_it_takes_a_task_and_nothing_else(epr: Any, put: Any, a_task: Make) -> None:
+    assert (await put(a_task())).status_code == 200
+    assert (await put(a_task(), Content_Type="application/json")).status_code == 415
+    for wrong in (
+        {"resourceType": "Patient"},
+        {"status": None},
+        {"meta": {"versionId": "one", "lastUpdated": "today"}},
+    ):
+        answer = await put(a_task() | wrong, webhook_id="d1")
+        assert (answer.status_code, issue_code(answer)) in ((400, "structure"), (400, "invalid"))
+    assert len((await epr.record())["referrals"]) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"key": "whsec_YW5vdGhlci1zZWNyZXQtYWx0b2dldGhlcg=="},
+        {"at": datetime.now(UTC) - timedelta(minutes=6)},
+        {"at": datetime.now(UTC) + timedelta(minutes=6)},
+        {"webhook_signature": "v1,AAAA"},
+        {"webhook_signature": "nonsense"},
+        {"webhook_timestamp": "yesterday"},
+    ],
+    ids="-".join,
+)
+async def test_r2_it_believes_only_what_is_signed(epr: Any, put: Any, a_task: Make, changed: Task) -> None:
+    answer = await put(a_task(), **changed)
+
+    assert (answer.status_code, issue_code(answer)) == (401, "login")
+    assert await epr.record() == {"referrals": {}, "repeats": 0, "out_of_order": 0, "bad_signature": 1}
+
+
+async def test_r2_a_request_without_signature_is_refused(epr: Any) -> None:
+    answer = await epr.client.put("/FHIR/R4/Task/t1", content=b"{}")
+
+    assert answer.status_code == 401
+
+
+async def test_r3_newer_versions_are_filed_in_turn(epr: Any, put: Any, a_task: Make) -> None:
+    task = a_task()
+    for number in (1, 2, 3):
+        answer = await put(a_task(number, task["id"]))
+        assert (answer.status_code, answer.headers["etag"]) == (200, f'W/"{number}"')
+
+    assert await epr.versions("SP-1111-2222-3333") == [1, 2, 3]
+
+
+async def test_r4_a_repeat_changes_nothing(epr: Any, put: Any, a_task: Make) -> None:
+    task = a_task()
+    await put(task, "d1")
+    await put(a_task(2, task["id"]), "d2")
+
+    assert (await put(task, "d1")).status_code == 200  # known id, though older by now
+    assert (await put(a_task(2, task["id"]), "d3")).status_code == 200  # same version under another id
+    assert await epr.versions("SP-1111-2222-3333") == [1, 2]
+    assert (await epr.record())["repeats"] == 2
+
+
+async def test_r5_an_older_version_is_a_conflict(epr: Any, put: Any, a_task: Make) -> None:
+    task = a_task(number=2)
+    await put(task, "d2")
+
+    answer = await put(a_task(1, task["id"]), "d1")
+
+    assert (answer.status_code, issue_code(answer)) == (409, "conflict")
+    assert await epr.versions("SP-1111-2222-3333") == [2]
+    assert (await epr.record())["out_of_order"] == 1
+
+
+async def test_r6_the_record_and_its_page_show_what_was_filed(epr: Any, put: Any, a_task: Make) -> None:
+    task = a_task() | {"businessStatus": {"coding": [{"code": "paused"}], "text": "Paused: <b>in hospital</b>"}}
+    await put(task)
+
+    [update] = (await epr.record())["referrals"]["SP-1111-2222-3333"]
+    assert (update["status"], update["business_status"]) == ("accepted", "paused")
+    assert update["line"] == "Paused: <b>in hospital</b>"
+    assert update["lag_ms"] >= 0
+    page = (await epr.client.get("/")).text
+    assert "SP-1111-2222-3333" in page
+    assert "Paused: &lt;b&gt;in hospital&lt;/b&gt;" in page
+
+    await epr.client.delete("/record")
+    assert "No referral" in (await epr.client.get("/")).text
+
+
+async def test_r7_scripted_faults_happen_as_often_as_asked(epr: Any, put: Any, a_task: Make) -> None:
+    task = a_task()
+    await epr.fail(fail_next=1, status=503, retry_after=7, task_id=task["id"])
+
+    assert (await put(a_task(reference="SP-9999-8888-7777"))).status_code == 200  # not the Task that was meant
+    refused = await put(task)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "7")
+    assert (await put(task)).status_code == 200
+
+
+async def test_r7_an_answer_may_be_lost_after_the_update_is_filed(epr: Any, put: Any, a_task: Make) -> None:
+    await epr.fail(fail_next=1, status=504, stored=True)
+
+    assert (await put(a_task())).status_code == 504
+    assert await epr.versions("SP-1111-2222-3333") == [1]

