@@ -4,14 +4,14 @@
     python tools/build_r4_schemas.py package/dist/fhir/r4
 
 The StructureDefinitions' snapshots give elements, cardinalities, types, choices, reference targets and required
-bindings; the primitive formats are those of https://hl7.org/fhir/R4/datatypes.html, tightened to real calendar dates;
-the invariants that a schema can state are in r4_rules.py.
+bindings; the primitive types are in r4_formats.py, the invariants that a schema can state in r4_rules.py.
 The output is a function of the input only (sorted keys, no time stamp): building again gives the same bytes.
 
 Annotations in the output: `x-rule` is the key of the FHIR rule that a fragment states and `x-text` its words,
-`x-choice` the choice element, `x-binding` the value set of an enum, `x-format` the words for a pattern, `x-targets`
-the types that a reference may name. At the root, `x-accepted` lists the resource types that stand here, `x-resources`
-all those of R4, and `x-choices` gives the element of each typed name (occurrencePeriod: occurrence).
+`x-choice` and `x-choice-required` the choice element, `x-binding` the value set of an enum and `x-codes` its codes
+where there is no enum, `x-format` the words for a pattern, `x-targets` the types that a reference may name. At the
+root, `x-accepted` lists the resource types that stand here, `x-resources` all those of R4, and `x-choices` gives the
+element of each typed name (occurrencePeriod: occurrence).
 """
 
 import argparse
@@ -20,6 +20,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from r4_definitions import Definitions
+from r4_formats import ID, PRIMITIVES, text
 from r4_rules import RULES
 
 Schema = dict[str, Any]
@@ -44,101 +46,6 @@ BY_FORM = {
 }
 # One coding of a CodeableConcept has to come from the value set; a single Coding or Quantity would need another shape.
 BOUND_TYPES = {"code", "CodeableConcept"}
-
-_YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
-_LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
-_LONG, _SHORT = "(?:0[13578]|1[02])", "(?:0[469]|11)"
-_DAY = (
-    f"(?:{_YEAR}-(?:{_LONG}-(?:0[1-9]|[12][0-9]|3[01])|{_SHORT}-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
-    f"|{_LEAP_YEAR}-02-29)"
-)
-_MONTH = f"{_YEAR}(?:-(?:0[1-9]|1[0-2]))?"
-_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?"
-_ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_ID = r"[A-Za-z0-9.-]{1,64}"
-
-
-def text(pattern: str, words: str) -> Schema:
-    return {"type": "string", "pattern": f"^(?:{pattern})$", "x-format": words}
-
-
-def whole(minimum: int) -> Schema:
-    return {"type": "integer", "minimum": minimum, "maximum": 2147483647}
-
-
-PRIMITIVES: dict[str, Schema] = {
-    "base64Binary": text(
-        r"\s*(?:[A-Za-z0-9+/]{4}\s*)*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})\s*", "base64"
-    ),
-    "boolean": {"type": "boolean"},
-    "canonical": text(r"\S+", "a canonical URL without spaces"),
-    "code": text(r"\S+(?:\s\S+)*", "a code: no spaces at its ends, none double"),
-    "date": text(f"{_MONTH}|{_DAY}", "a real date as YYYY, YYYY-MM or YYYY-MM-DD"),
-    "dateTime": text(
-        f"{_MONTH}|{_DAY}(?:T{_TIME}{_ZONE})?",
-        "a real date as YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a time zone (Z or +hh:mm)",
-    ),
-    "decimal": {"type": "number"},
-    "id": text(_ID, "an id: 1 to 64 of A-Z, a-z, 0-9, - and ."),
-    "instant": text(f"{_DAY}T{_TIME}{_ZONE}", "an instant: YYYY-MM-DDThh:mm:ss with a time zone (Z or +hh:mm)"),
-    "integer": whole(-2147483648),
-    "markdown": {"type": "string", "minLength": 1},
-    "oid": text(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+", "urn:oid: and an OID"),
-    "positiveInt": whole(1),
-    "string": {"type": "string", "minLength": 1},
-    "time": text(_TIME, "a time as hh:mm:ss"),
-    "unsignedInt": whole(0),
-    "uri": text(r"\S+", "a URI without spaces"),
-    "url": text(r"\S+", "a URL without spaces"),
-    "uuid": text(f"urn:uuid:{_UUID}", "urn:uuid: and a lower-case UUID"),
-    "xhtml": {"type": "string", "minLength": 1},
-}
-
-
-class Definitions:
-    """The published definitions: types by name, value sets and code systems by URL."""
-
-    def __init__(self, folder: Path) -> None:
-        self.types: dict[str, Schema] = {}
-        self.resources: list[str] = []
-        for name in ("profiles-types.json", "profiles-resources.json"):
-            for resource in read(folder / name):
-                if resource["resourceType"] == "StructureDefinition":
-                    self.types[resource["name"]] = resource
-                    if resource["kind"] == "resource" and not resource.get("abstract"):
-                        self.resources.append(resource["name"])
-        self.terminology = {
-            resource["url"]: resource
-            for name in ("valuesets.json", "v3-codesystems.json")
-            for resource in read(folder / name)
-            if "url" in resource
-        }
-
-    def codes(self, value_set: str) -> list[tuple[str, str]]:
-        """(system, code) of each concept of a value set, in its order."""
-        found: list[tuple[str, str]] = []
-        compose = self.terminology[value_set]["compose"]
-        if "exclude" in compose:
-            raise ValueError(f"{value_set} excludes codes")
-        for include in compose["include"]:
-            if "filter" in include:
-                raise ValueError(f"{value_set} filters codes")
-            for other in include.get("valueSet", []):
-                found += self.codes(other.split("|")[0])
-            if "system" in include:
-                concepts = include.get("concept") or flatten(self.terminology[include["system"]]["concept"])
-                found += [(include["system"], concept["code"]) for concept in concepts]
-        return found
-
-
-def read(path: Path) -> list[Schema]:
-    with path.open(encoding="utf-8") as file:
-        return [entry["resource"] for entry in json.load(file)["entry"]]
-
-
-def flatten(concepts: list[Schema]) -> list[Schema]:
-    return [each for concept in concepts for each in [concept, *flatten(concept.get("concept", []))]]
 
 
 class Builder:
@@ -177,7 +84,7 @@ class Builder:
             label = child["path"].rpartition(".")[2]
             mandatory = child["min"] > 0
             if label.endswith("[x]"):
-                rules.append(self.choice(label, forms, mandatory))
+                rules += self.choice(label, forms, mandatory)
             elif mandatory and len(forms[0]) == 2:  # a primitive may be absent with an extension saying why
                 rules.append({"anyOf": [{"required": [key]} for key in forms[0]]})
             elif mandatory:
@@ -283,19 +190,21 @@ class Builder:
             }
         return ref(name)
 
-    def choice(self, label: str, forms: list[Schema], mandatory: bool) -> Schema:
+    def choice(self, label: str, forms: list[Schema], mandatory: bool) -> list[Schema]:
         """One type of the choice at most, or exactly one; value and companion of one type are one."""
         given = [
             {"required": list(form)} if len(form) == 1 else {"anyOf": [{"required": [key]} for key in form]}
             for form in forms
         ]
-        none = [] if mandatory else [{"not": {"anyOf": given}}]
-        rule = {"x-choice": label, "oneOf": given + none}
-        if len(forms) < 40:
-            return rule
-        name = f"{'One' if mandatory else 'Optional'}Value"  # the open list of types: four elements share it
-        self.defs[name] = rule
-        return ref(name)
+        # "not not": an error of oneOf itself would carry those of each branch, and the open list has fifty types
+        one_at_most = {"x-choice": label, "not": {"not": {"oneOf": [*given, {"not": {"anyOf": given}}]}}}
+        one_at_least = {"x-choice-required": label, "not": {"not": {"anyOf": given}}}
+        rules = [one_at_most, one_at_least] if mandatory else [one_at_most]
+        if len(forms) > 40:  # the open list of types, which four elements share
+            for rule in rules:
+                self.defs[f"{next(iter(rule))}.open"] = rule
+            rules = [ref(f"{next(iter(rule))}.open") for rule in rules]
+        return rules
 
 
 ANY_RESOURCE: Schema = {
@@ -316,7 +225,7 @@ def fhir_type(path: str, kind: Schema) -> str:
 
 
 def rest_reference(resources: list[str]) -> Schema:
-    return {"pattern": f"(?:^|/)(?:{'|'.join(resources)})/{_ID}(?:/_history/{_ID})?$"}
+    return {"pattern": f"(?:^|/)(?:{'|'.join(resources)})/{ID}(?:/_history/{ID})?$"}
 
 
 def reference_text(resources: list[str]) -> Schema:
@@ -326,7 +235,7 @@ def reference_text(resources: list[str]) -> Schema:
     """
     types = "|".join(resources)
     return text(
-        rf"#.*|[A-Za-z][A-Za-z0-9+.-]*:\S+|(?:{types})/{_ID}(?:/_history/{_ID})?|(?:{types})\?\S+|{_ID}",
+        rf"#.*|[A-Za-z][A-Za-z0-9+.-]*:\S+|(?:{types})/{ID}(?:/_history/{ID})?|(?:{types})\?\S+|{ID}",
         "a reference: [type]/[id], an absolute URL, urn:uuid:..., or #id of a contained resource",
     )
 

@@ -54,8 +54,8 @@ class Move(Recorded):
     model_config = _example(
         to="not-accepted",
         reason="outside-area",
-        alternative="Refer to the Wirral hub: 0151 496 0000.",
-        by="Sam Okafor",
+        alternative="Refer to the Eastmere Wellbeing Hub: 01632 960200.",
+        by="Priya Nadar",
     )
 
     to: Annotated[str, CodeOf("referral-status")]
@@ -76,7 +76,7 @@ class ContactMade(Recorded):
         at="2026-03-04T10:15:00Z",
         mechanism="telephone",
         outcome="no-answer",
-        by="Sam Okafor",
+        by="Priya Nadar",
         note="Will try after 5 pm.",
     )
 
@@ -92,11 +92,11 @@ class PrescriptionIssued(Recorded):
     model_config = _example(
         kind="supported-referral",
         categories=["debt-advice"],
-        provider="Citizens Advice St Helens",
-        service="Debt advice",
+        provider="Northdale Money Advice",
+        service="Debt advice appointment",
         goal="A repayment plan I can keep to",
         planned_sessions=4,
-        by="Sam Okafor",
+        by="Priya Nadar",
     )
 
     kind: PrescriptionKind
@@ -113,7 +113,7 @@ class PrescriptionIssued(Recorded):
 class PrescriptionMove(Recorded):
     """Takes a prescription to another status."""
 
-    model_config = _example(to="accepted", by="Sam Okafor")
+    model_config = _example(to="accepted", by="Priya Nadar")
 
     to: Annotated[str, CodeOf("prescription-status")]
     text: Words | None = Field(default=None, description="Why, as the clinician will read it.")

@@ -101,14 +101,17 @@ class Worker:
         busy = [destination for destination, taken in self.taken.items() if taken >= PLACES]
         due_at = await next_due(self.store, busy)  # a look first: a claim locks, and wakes whoever waits for commits
         if due_at is None or due_at > now():
-            return min(self.settings.poll_seconds, _seconds_until(due_at) if due_at else self.settings.poll_seconds)
+            return min(self.settings.poll_seconds, _seconds_until(due_at) if due_at else LONGEST_PAUSE)
         claimed = await claim(self.store, self.settings.lease_seconds, BATCH, busy)
         for each in claimed:
             self.taken[each.destination] += 1
             task = asyncio.create_task(self._send(each))
             self.sending.add(task)
             task.add_done_callback(self.sending.discard)
-        return 0 if claimed else self.settings.poll_seconds
+        if claimed:
+            return 0
+        self.store.committed.clear()  # another worker was first; our own empty commit is no news
+        return self.settings.poll_seconds
 
     async def _send(self, claimed: Claimed) -> None:
         try:

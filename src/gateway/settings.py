@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     send_timeout_seconds: float = Field(15, description="For one push; Rio's first answer can take 12 s.")
     retry_seconds: tuple[float, ...] = Field(
         (1, 5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800),
-        description="Wait before each retry (jittered); about a day, then a dead letter.",
+        description="Longest wait before each retry (full jitter: a random part of it); within a day a dead letter.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -13,7 +13,7 @@ from mappings.outputs import outputs
 from mappings.systems import HUB_SYSTEM, REFERENCE_SYSTEM, SNOMED, TASK_CODE, reference_identifier
 from mappings.translate import Target, code_map, vocabulary
 
-__all__ = ["REFERENCE_SYSTEM", "clinician_line", "status_of", "task_from"]
+__all__ = ["clinician_line", "status_of", "task_from"]
 
 Json = dict[str, Any]
 
@@ -30,7 +30,8 @@ OWNED = frozenset({"text", "status", "businessStatus", "statusReason", "owner", 
 def task_from(received: Json | None, service_request_id: str, patient_id: str | None, standing: Json) -> Json:
     """The Task at the version that `standing` (`mappings.referral.Standing` as a dict) says.
 
-    received: the Task as the EPR sent it, its references already rewritten; None when it sent none (a BaRS message).
+    received: the Task as the EPR sent it, its references already rewritten, or version 1 of this one, whose line for
+    the clinician is then replaced; None when the EPR sent none (a BaRS message).
     """
     sent = received or {}
     status, business = status_of(standing)

@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from adapters.ports import Answer
 from gateway.ids import now
 from gateway.store.deliveries import Claimed, Outcome, claim, finish, next_due, release
 from gateway.store.engine import Store
@@ -14,7 +13,7 @@ A, B = "SP-1000-0000-0001", "SP-2000-0000-0002"
 OVER = -1  # seconds: a lease that has run out already
 
 
-def outcome(claimed: Claimed, answer: Answer | None = None, state: str = "delivered", wait: float = 0) -> Outcome:
+def outcome(claimed: Claimed, state: str = "delivered", wait: float = 0) -> Outcome:
     failure = None if state == "delivered" else "answered 503"
     due_at = now() + timedelta(seconds=wait)
     return Outcome(claimed, state, due_at, now(), 5, "done", 200, "", failure)
@@ -103,6 +102,18 @@ async def test_when_a_lease_runs_out_another_takes_over_and_the_first_can_change
     await finish(store, [outcome(fresh)])
     assert await due.states() == ["delivered"]
     assert [one.number for one in await due.attempts()] == [1, 2]
+
+
+async def test_recording_again_after_a_lost_commit_answer_changes_nothing(due: Any, store: Store) -> None:
+    await due.destination("https://epr.example/FHIR/R4")
+    await due.referral(A)
+    [claimed] = await claim(store, 60, 50)
+
+    for _ in range(2):
+        await finish(store, [outcome(claimed)])
+
+    assert await due.states() == ["delivered"]
+    assert len(await due.attempts()) == 1
 
 
 async def test_what_is_due_later_is_not_claimed_and_tells_when(due: Any, store: Store) -> None:

@@ -92,11 +92,8 @@ async def test_a_failing_update_holds_back_its_own_referral_and_no_other(
     fine = await due.referral(B, versions=2)
     await epr.fail(fail_next=1_000, status=500, task_id=stuck)
 
-    async def other_is_through() -> bool:
-        return await due.states(fine) == ["delivered", "delivered"]
-
     async with working(retry_seconds=(60,)):
-        await until(other_is_through)
+        await until(lambda: _is(due.states(fine), ["delivered", "delivered"]))
 
     assert await due.states(stuck) == ["due", "due"]
     assert await epr.versions(A) == []

@@ -66,7 +66,8 @@ def tried(*days: str) -> dict[str, Any]:
         (
             "in-support",
             {"prescriptions": [DEBT]},
-            "Support under way: Debt advice appointment with Northdale Money Advice, started, 2 of 4 sessions attended.",
+            "Support under way: Debt advice appointment with Northdale Money Advice, started, "
+            "2 of 4 sessions attended.",
         ),
         ("in-support", {}, "Support under way: a plan is agreed."),
         (
@@ -91,7 +92,8 @@ def tried(*days: str) -> dict[str, Any]:
         (
             "closed-completed",
             {"closure": MET, "measures": SCORES},
-            "Completed on 10 July 2026: goals met. SWEMWBS 19.25 to 17.98 (-1.27). For you: Please review her medication.",
+            "Completed on 10 July 2026: goals met. SWEMWBS 19.25 to 17.98 (-1.27). "
+            "For you: Please review her medication.",
         ),
         (
             "closed-declined",

@@ -7,7 +7,8 @@ from fhir.resources.R4B.task import Task
 
 from gateway.validation import check
 from mappings.referral import Standing
-from mappings.to_task import REFERENCE_SYSTEM, task_from
+from mappings.systems import REFERENCE_SYSTEM
+from mappings.to_task import task_from
 from mappings.translate import vocabulary
 from mappings.vocabularies import CLOSURE_REASONS
 
@@ -61,7 +62,8 @@ def assert_valid(task: Json) -> None:
 
 
 def test_example_becomes_its_task(example: Any) -> None:
-    task = task_from(*example.referred, example.read("standing"))
+    sent, request_id, patient_id = example.referred
+    task = task_from(sent, request_id, patient_id, example.read("standing"))
     assert task == example.read("task")
     assert_valid(task)
 
@@ -123,6 +125,13 @@ def test_what_the_gateway_owns_is_replaced() -> None:
         ("urn:theirs", "1"),
         (REFERENCE_SYSTEM, "SP-4821-0937-5560"),
     ]
+
+
+def test_version_1_serves_as_well_as_what_was_sent() -> None:
+    """A Task has one line for the clinician, however often it is written anew."""
+    first = task_from(SENT, "sr1", "p1", standing("submitted", version=1))
+    done = closed("closed-completed", "goals-met")
+    assert task_from(first, "sr1", "p1", done) == task_from(SENT, "sr1", "p1", done)
 
 
 def test_a_message_without_a_task_gets_one() -> None:

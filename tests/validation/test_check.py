@@ -143,6 +143,23 @@ def test_texts_teach_and_repeat_no_value() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "resource",
+    [
+        but(PATIENT, **{f"unknown{number}": 1 for number in range(5_000)}),
+        but(PATIENT, name=[{"family": 1}] * 5_000),
+        but(PATIENT, extension=[{"url": "https://e", "valueCode": "a", "valueId": "b"}] * 5_000),
+        but(PATIENT, generalPractitioner=[{"reference": "#nobody"}] * 5_000),
+        but(
+            BUNDLE, entry=[{"resource": {"resourceType": "Slot"}, "request": {"method": "POST", "url": "Slot"}}] * 5_000
+        ),
+    ],
+    ids=["unknown", "type", "choice", "reference", "entry"],
+)
+def test_a_body_of_a_thousand_faults_gets_a_hundred_findings_at_most(resource: Json) -> None:
+    assert 1 <= len(check(resource)) <= 100
+
+
 WRONG: list[Any] = [None, True, 0, -1.5, "", "#x", [], [None], {}, {"resourceType": 1}, {"start": [], "end": {}}]
 
 

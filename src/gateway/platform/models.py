@@ -11,7 +11,7 @@ ReferralStatus = Annotated[str, CodeOf("referral-status")]
 
 ID = "01981f3e-6b7a-7c3d-9e21-5a4f0b8c7d10"
 PERSON: dict[str, Any] = {"given_names": ["Maya"], "family_name": "Testcase", "birth_date": "1984-05-17"}
-HUB = {"id": "st-helens", "name": "Life Rooms St Helens", "phone": "0151 496 0001", "response_days": 5}
+HUB = {"id": "northdale-wellbeing-hub", "name": "Northdale Wellbeing Hub", "phone": "01632 960100", "response_days": 5}
 
 
 def _example(**example: Any) -> ConfigDict:
@@ -35,13 +35,13 @@ class ReferralView(Standing):
     model_config = _example(
         id=ID,
         version=4,
-        reference="SP-4821-0937-5560",
-        sender="RW4",
+        reference="SP-4821-0937-5564",
+        sender="XND01",
         status="allocated",
         submitted_at="2026-03-02T09:30:00.000Z",
         updated_at="2026-03-03T08:05:12.345Z",
         hub=HUB,
-        advisor={"name": "Sam Okafor", "phone": "0151 496 0002"},
+        advisor={"name": "Priya Nadar", "phone": "01632 960101"},
         contacts=[],
         prescriptions=[],
         measures=[],
@@ -50,7 +50,10 @@ class ReferralView(Standing):
             "route": "epr-api",
             "urgency": "routine",
             "person": PERSON,
-            "referrer": {"name": "Dr A Referrer", "organisation": {"ods_code": "RW4", "name": "Example Trust"}},
+            "referrer": {
+                "name": "Dr Amara Osei",
+                "organisation": {"ods_code": "XND01", "name": "Northdale Mental Health NHS Foundation Trust"},
+            },
             "reasons": [{"domain": "financial-and-debt-advice", "label": "Financial and debt advice", "primary": True}],
         },
         allowed_moves=[{"to": "accepted", "needs": {}}],
@@ -92,9 +95,9 @@ class ReferralPage(Shape):
             {
                 "id": ID,
                 "version": 1,
-                "reference": "SP-4821-0937-5560",
-                "sender": "RW4",
-                "hub": "st-helens",
+                "reference": "SP-4821-0937-5564",
+                "sender": "XND01",
+                "hub": "northdale-wellbeing-hub",
                 "status": "submitted",
                 "urgency": "routine",
                 "submitted_at": "2026-03-02T09:30:00.000Z",
@@ -138,9 +141,9 @@ class Events(Shape):
                 "type": "received",
                 "actor": {
                     "client": "demo-platform",
-                    "organisation": "LIFEROOMS",
+                    "organisation": "XNP01",
                     "role": "platform",
-                    "person": "Sam Okafor",
+                    "person": "Priya Nadar",
                 },
                 "change": {"from": "submitted", "to": "received"},
                 "request_id": "0b0d7f8e-6f0e-4b7e-9d5c-2f6d0a1c3e55",
@@ -179,7 +182,7 @@ class Deliveries(Shape):
             {
                 "id": "01981f40-0000-7000-8000-000000000001",
                 "number": 2,
-                "destination": "rio",
+                "destination": "northdale-rio",
                 "state": "delivered",
                 "due_at": "2026-03-02T10:00:00.000Z",
                 "delivered_at": "2026-03-02T10:00:00.061Z",

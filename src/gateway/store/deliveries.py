@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Integer, Select, bindparam, case, exists, func, literal_column, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from gateway.ids import now
@@ -78,7 +79,7 @@ async def claim(store: Store, lease_seconds: float, limit: int, busy: Collection
         found = await connection.execute(_CLAIMABLE, {"moment": moment, "limit": limit, "busy": sorted(busy)})
         claimed = [_claimed(row, until) for row in found.mappings()]
         if claimed:
-            await connection.execute(_LEASE, [_key(each) | {"until": until} for each in claimed])
+            await connection.execute(_LEASE, [_key(each) for each in claimed])
     return claimed
 
 
@@ -99,7 +100,9 @@ async def finish(store: Store, outcomes: Sequence[Outcome]) -> None:
     """Records attempts in one transaction. A delivery that another worker has claimed since stays as it is."""
     async with store.transaction() as connection:
         await connection.execute(_SETTLE, [_settled(outcome) for outcome in outcomes])
-        await connection.execute(attempt.insert(), [_attempt_row(outcome) for outcome in outcomes])
+        # Again the same when the commit before went through and only its answer was lost.
+        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(attempt)
+        await connection.execute(insert.on_conflict_do_nothing(), [_attempt_row(outcome) for outcome in outcomes])
         await connection.execute(_BEAT, _heartbeats(outcomes))
 
 
@@ -163,8 +166,12 @@ def _claimable() -> Select[Any]:
 _NEXT_DUE = _heads().with_only_columns(delivery.c.due_at).limit(1)
 _CLAIMABLE = _claimable()
 _row = update(delivery).where(delivery.c.organisation == bindparam("of"), delivery.c.id == bindparam("delivery"))
-_ours = _row.where(DUE, delivery.c.attempts == bindparam("attempt"))
-_LEASE = _row.values(leased_until=bindparam("until"), attempts=bindparam("attempt"))
+_ours = _row.where(
+    delivery.c.state == "due",  # bound: the index of due rows is no way to one of them
+    delivery.c.attempts == bindparam("attempt"),
+    delivery.c.leased_until == bindparam("lease"),
+)
+_LEASE = _row.values(leased_until=bindparam("lease"), attempts=bindparam("attempt"))
 _RELEASE = _ours.values(leased_until=None, attempts=delivery.c.attempts - 1)
 _SETTLE = _ours.values(
     state=bindparam("new_state"),
@@ -206,7 +213,12 @@ def _claimed(row: RowMapping, until: datetime) -> Claimed:
 
 
 def _key(claimed: Claimed) -> dict[str, Any]:
-    return {"of": claimed.organisation, "delivery": claimed.id, "attempt": claimed.attempt}
+    return {
+        "of": claimed.organisation,
+        "delivery": claimed.id,
+        "attempt": claimed.attempt,
+        "lease": claimed.leased_until,
+    }
 
 
 def _settled(outcome: Outcome) -> dict[str, Any]:

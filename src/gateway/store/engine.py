@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 from sqlalchemy import Connection, Table, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -102,9 +103,31 @@ class Store:
             for table, some in rows:
                 if some:
                     by_table[table].extend(some)
-        async with self.transaction() as connection:
-            for table in sorted(by_table, key=ORDER.__getitem__):
-                await connection.execute(table.insert(), by_table[table])
+        tables = sorted(by_table, key=ORDER.__getitem__)
+        if self.engine.dialect.driver == "asyncpg":
+            await self._copy([(table, by_table[table]) for table in tables])
+        else:
+            async with self.transaction() as connection:
+                for table in tables:
+                    await connection.execute(table.insert(), by_table[table])
+
+    async def _copy(self, batch: list[Rows]) -> None:
+        """PostgreSQL's COPY: half the processor time of INSERT, on both sides (measured)."""
+        async with self.engine.connect() as connection:
+            plain = (await connection.get_raw_connection()).driver_connection
+            assert plain is not None
+            try:
+                async with plain.transaction():
+                    for table, rows in batch:
+                        columns = list(rows[0])
+                        records = [tuple(row.values()) for row in rows]
+                        await plain.copy_records_to_table(table.name, records=records, columns=columns)
+            except asyncpg.IntegrityConstraintViolationError as clash:
+                raise IntegrityError("COPY", None, clash) from clash
+            except BaseException:
+                await connection.invalidate()  # whatever state it is in, nobody else shall have it
+                raise
+        self.committed.set()
 
     async def close(self) -> None:
         if self._writer:

@@ -261,7 +261,8 @@ delivery = Table(
     Column("attempts", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("delivered_at", Moment),
-    UniqueConstraint("organisation", "referral_id", "destination_id", "number"),
+    # The organisation last: where it leads two indexes, PostgreSQL takes the wrong one until it has statistics.
+    UniqueConstraint("referral_id", "destination_id", "number", "organisation"),
 )
 Index(
     "ix_delivery_due",

@@ -24,8 +24,8 @@ SELF_CONTAINED = frozenset({"batch", "transaction"})
 def check(resource: Json, at: str | None = None) -> list[Issue]:
     """The findings in a parsed resource and in those inside it (contained, Bundle entries); none when it is valid R4.
 
-    All of them, unless there are more than a hundred. Expressions are FHIRPath with indexes, such as Bundle.entry[2].resource.subject; `at` takes the place of the type
-    that they start with. Never raises.
+    All of them, unless there are more than a hundred. Expressions are FHIRPath with indexes, such as
+    Bundle.entry[2].resource.subject; `at` takes the place of the type that they start with. Never raises.
     """
     found = _check(resource, None, None)[:MOST]
     found = next(([issue] for issue in found if issue.text == STU3), found)
@@ -37,7 +37,7 @@ def _check(resource: Json, container: Json | None, urls: set[str] | None) -> lis
     if issue := _refused(resource):
         return [issue]
     seen = survey(resource)
-    found = structure(resource)
+    found = structure(resource, seen.size)
     named = {(issue.code, issue.expression) for issue in found}
     more = chain(broken(resource, seen), unresolved(resource, seen, container or resource, urls))
     found += [issue for issue in islice(more, MOST) if (issue.code, issue.expression) not in named]
@@ -47,8 +47,10 @@ def _check(resource: Json, container: Json | None, urls: set[str] | None) -> lis
         whole = str(resource.get("type")) in SELF_CONTAINED
         urls = {str(entry.get("fullUrl")) for entry in entries(resource)} if whole else None
     for element, inner in seen.inner:
+        if len(found) >= MOST:
+            break
         below = _check(inner, (container or resource) if element == "contained" else None, urls)
-        if below and len(found) < MOST:
+        if below:
             place = expression(resource["resourceType"], locate(resource, inner))
             found += [_moved(issue, inner, place) for issue in below]
     return found

@@ -18,6 +18,7 @@ Path = list[str | int]
 class Survey:
     """What one pass over a resource finds; nodes are kept instead of paths, because most resources are faultless."""
 
+    size: int = 0  # objects and list items, those of resources inside left out
     inner: list[tuple[str, Json]] = field(default_factory=list)  # resources inside, with the element they stand in
     local: list[Json] = field(default_factory=list)  # references to #... and urn:...
     suspects: list[tuple[Json, Path, Issue]] = field(default_factory=list)  # node, way down from it, what is wrong
@@ -52,6 +53,7 @@ def survey(resource: Json) -> Survey:  # noqa: PLR0912 - one flat loop, for spee
                     if "low" in value and "high" in value and _above(value["low"], value["high"]):
                         seen.suspects.append((value, [], RNG_2))
             elif kind is list:
+                seen.size += len(value)
                 for item in value:
                     if type(item) is dict:
                         if "resourceType" in item:
@@ -65,6 +67,7 @@ def survey(resource: Json) -> Survey:  # noqa: PLR0912 - one flat loop, for spee
                     seen.suspects.append((node, [key], MODIFIER))
         if "start" in node and "end" in node and node is not resource and later(node["start"], node["end"]):
             seen.suspects.append((node, [], PER_1))
+    seen.size += len(todo)
     return seen
 
 
@@ -83,16 +86,19 @@ def later(one: object, other: object) -> bool:
 
 def locate(resource: Json, node: Json) -> Path:
     """The JSON path of a node that is in the resource."""
-    todo: list[tuple[Any, Path]] = [(resource, [])]
-    while todo:
-        value, path = todo.pop()
-        if value is node:
-            return path
-        if isinstance(value, dict):
-            todo += [(each, [*path, key]) for key, each in value.items()]
-        elif isinstance(value, list):
-            todo += [(each, [*path, index]) for index, each in enumerate(value)]
-    raise LookupError("the node is not in the resource")
+    path = _way(resource, node)
+    if path is None:
+        raise LookupError("the node is not in the resource")
+    return path
+
+
+def _way(value: Json | list[Any], node: Json) -> Path | None:
+    if value is node:
+        return []
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(each, dict | list) and (path := _way(each, node)) is not None:
+            return [key, *path]
+    return None
 
 
 def _above(low: object, high: object) -> bool:
@@ -105,7 +111,7 @@ def _above(low: object, high: object) -> bool:
 
 
 def _lone_nulls(node: Json, key: str) -> list[int]:
-    """Where null stands beside nothing: in an array of primitives it keeps a place for its companion (json.html#null)."""
+    """Where null stands beside nothing: it may only keep the place of a value or companion (json.html#null)."""
     beside = node.get(key[1:] if key.startswith("_") else f"_{key}")
     kept = {index for index, each in enumerate(beside if isinstance(beside, list) else []) if each is not None}
     return [index for index, each in enumerate(node[key]) if each is None and index not in kept]

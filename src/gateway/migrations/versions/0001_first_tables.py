@@ -73,7 +73,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('delivered_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('organisation', 'id', name=op.f('pk_delivery')),
-    sa.UniqueConstraint('organisation', 'referral_id', 'destination_id', 'number', name=op.f('uq_delivery_organisation_referral_id_destination_id_number'))
+    sa.UniqueConstraint('referral_id', 'destination_id', 'number', 'organisation', name=op.f('uq_delivery_referral_id_destination_id_number_organisation'))
     )
     with op.batch_alter_table('delivery', schema=None) as batch_op:
         batch_op.create_index('ix_delivery_dead', ['organisation'], unique=False, postgresql_where=sa.text("state = 'dead'"), sqlite_where=sa.text("state = 'dead'"))
