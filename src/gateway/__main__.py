@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -35,7 +36,9 @@ KEYS = Path("var/keys")
 def served_app() -> FastAPI:
     """What each server process runs."""
     set_up_logging(settings().log_level)
-    return build_app(settings())
+    app = build_app(settings())
+    gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
+    return app
 
 
 @app.command()

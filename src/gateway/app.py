@@ -43,6 +43,8 @@ def build_app(settings: Settings) -> FastAPI:
         openapi_url=None,  # the contract is openapi/*.yaml
         docs_url=None,
         redoc_url=None,
+        max_body_size=settings.max_body_bytes,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.gateway = Gateway(settings, store, directory)
     app.state.gatekeeper = gatekeeper
@@ -52,5 +54,5 @@ def build_app(settings: Settings) -> FastAPI:
     add_fhir_routes(app)
     app.include_router(router)
     app.add_middleware(Audit)
-    app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Telemetry)
     return app

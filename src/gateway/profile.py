@@ -157,16 +157,13 @@ def check_referral(translation: Translation, sources: Sources, nhs_number_check:
         severity = "error" if nhs_number_check == "reject" else "warning"
         text = "The NHS number fails its check (ten digits, modulus 11, not all the same). Correct it or leave it out."
         issues.append(Issue("value", text, "Patient.identifier", severity))
-    issues += [
-        Issue(
-            "code-invalid",
-            f"{unknown['expression']} has a code that no map here knows. Its text is kept and shown as sent.",
-            unknown["expression"],
-            "warning",
-        )
-        for unknown in translation.unknown
-    ]
-    return issues
+    return issues + [_not_understood(unknown) for unknown in translation.unknown]
+
+
+def _not_understood(unknown: dict[str, str | None]) -> Issue:
+    place = unknown["expression"]
+    what = "has a code that no map here knows" if unknown["code"] else "has words but no code"
+    return Issue("code-invalid", f"{place} {what}. The words are kept and shown as sent.", place, "warning")
 
 
 def is_nhs_number(number: str) -> bool:

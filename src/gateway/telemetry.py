@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BadRequest, GatewayError, ServerError, TooLarge, answer
+from gateway.errors import BadRequest, GatewayError, ServerError, answer
 
 log = structlog.get_logger()
 
@@ -41,9 +41,8 @@ def set_up_logging(level: str) -> None:
 class Telemetry:
     """ASGI middleware, outermost. Puts a RequestContext into `scope["state"]["context"]` and echoes its ids."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,10 +67,7 @@ class Telemetry:
         try:
             if trouble:
                 raise trouble
-            length = headers.get(b"content-length", b"")
-            if length.isdigit() and int(length) > self.max_body_bytes:
-                raise TooLarge(f"The body may hold {self.max_body_bytes:,} bytes at most.")
-            await self.app(scope, _limited(receive, self.max_body_bytes), send_with_ids)
+            await self.app(scope, receive, send_with_ids)
         except Exception as error:
             known = error if isinstance(error, GatewayError) else ServerError()
             if known is not error:
@@ -96,31 +92,14 @@ class Telemetry:
 def _context(headers: MutableMapping[bytes, bytes]) -> tuple[RequestContext, GatewayError | None]:
     ids = {}
     trouble = None
-    for name in ("x-request-id", "x-correlation-id"):
-        given = headers.get(name.encode())
-        ids[name] = str(uuid4())
-        if given is not None:
-            try:
-                ids[name] = str(UUID(given.decode("ascii")))
-            except ValueError:
-                trouble = BadRequest(f"The header {name} must be a UUID, e.g. {ids[name]}.")
-    return RequestContext(ids["x-request-id"], ids["x-correlation-id"]), trouble
-
-
-def _limited(receive: Receive, most: int) -> Receive:
-    """Stops reading a body that has no Content-Length, or a false one, once it is too large."""
-    seen = 0
-
-    async def limited() -> Message:
-        nonlocal seen
-        message = await receive()
-        if message["type"] == "http.request":
-            seen += len(message.get("body", b""))
-            if seen > most:
-                raise TooLarge(f"The body may hold {most:,} bytes at most.")
-        return message
-
-    return limited
+    for name in (b"x-request-id", b"x-correlation-id"):
+        try:
+            ids[name] = str(UUID(headers[name].decode("ascii")))
+        except (KeyError, ValueError):
+            ids[name] = str(uuid4())
+            if name in headers:
+                trouble = BadRequest(f"The header {name.decode()} must be a UUID, e.g. {ids[name]}.")
+    return RequestContext(ids[b"x-request-id"], ids[b"x-correlation-id"]), trouble
 
 
 def template(scope: Scope) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import orjson
 import time_machine
+from fastapi import FastAPI
 from tests.app import BASE, example, resource_of, start, task_in
 from tools.contract.telling import CORRELATION_ID, FORM, Exchange, Json, Teller, made_stable
 
@@ -28,7 +29,7 @@ AS_FORM = {"Content-Type": FORM}
 USED = {"X-Request-Id": "5a7c0f6e-0000-4000-8000-999999999999"}
 
 
-async def tell() -> list[Exchange]:
+async def tell() -> tuple[FastAPI, list[Exchange]]:
     """All of it, in a gateway and a database of its own; takes two seconds."""
     with tempfile.TemporaryDirectory() as name, time_machine.travel(MONDAY, tick=False) as clock:
         folder = Path(name)
@@ -52,7 +53,7 @@ async def tell() -> list[Exchange]:
         finally:
             await running.http.aclose()
             await running.store.close()
-    return made_stable(teller.told) + _never_on_purpose()
+    return running.app, made_stable(teller.told) + _never_on_purpose()
 
 
 async def _discovery(teller: Teller, key: Json) -> None:
@@ -101,8 +102,10 @@ async def _ways_in(teller: Teller) -> Json:
     return task_in(answer)
 
 
-async def _create(teller: Teller, name: str, resource: Json) -> Json:
-    kept: Json = await teller.call(name, EPR, "POST /FHIR/R4/{type}", resource, at={"type": resource["resourceType"]})
+async def _create(teller: Teller, name: str, resource: Json, client: str = EPR) -> Json:
+    kept: Json = await teller.call(
+        name, client, "POST /FHIR/R4/{type}", resource, at={"type": resource["resourceType"]}
+    )
     return kept
 
 
@@ -148,10 +151,10 @@ async def _refused_at_the_fhir_door(teller: Teller, task: Json) -> None:
     day = {"_lastUpdated": "yesterday"}
     await teller.call("search-value: A date that is none", EPR, "GET /FHIR/R4/{type}", query=day, at={"type": "Task"})
     await teller.call("no-token: No token", None, read, at=task_at)
-    await teller.call("scope: The token does not reach so far", READER, transaction, bundle)
+    await _create(teller, "scope: The token does not reach so far", resource_of(bundle, "Patient"), READER)
     await teller.call("wrong-door: A platform's token", PLATFORM, read, at=task_at)
     await teller.call("not-yours: Another organisation's, or none at all", OTHER_EPR, read, at=task_at)
-    await teller.call("delete: Nothing is ever deleted here", EPR, "DELETE /FHIR/R4/{type}/{id}", at=task_at)
+    await teller.call("method: Searching everything is not possible", EPR, "GET /FHIR/R4")
     await teller.call("xml-wanted: XML asked for", EPR, read, headers={"Accept": "application/fhir+xml"}, at=task_at)
     xml = {"Content-Type": "application/fhir+xml"}
     await teller.call("xml-sent: XML sent", EPR, transaction, b"<Bundle/>", headers=xml)
@@ -249,11 +252,12 @@ async def _refused_at_the_platform_door(teller: Teller, id_: str) -> None:
 
 
 def _never_on_purpose() -> list[Exchange]:
-    """What no request brings about, at either door: as the error table has it."""
+    """What no request brings about: as the error table has it."""
     return [
-        Exchange(name, summary, "", "", {}, None, error.status, outcome(error, CORRELATION_ID), FHIR_JSON)
-        for name, summary, error in (
-            ("broken", "The fault is ours; the log knows more by this id", ServerError()),
-            ("unavailable", "Nothing can be stored at the moment", Unavailable()),
+        Exchange(name, summary, "", path, {}, None, error.status, outcome(error, CORRELATION_ID), FHIR_JSON)
+        for name, path, summary, error in (
+            ("broken", "/FHIR", "The log knows more by this id", ServerError()),
+            ("broken", "/platform", "The log knows more by this id", ServerError()),
+            ("unavailable", "/FHIR", "It passes by itself", Unavailable()),
         )
     ]

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -27,7 +27,10 @@ MADE = re.compile(
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer. `path` is the route's template; `example` and `summary` name it in the contract."""
+    """One request and its answer. `path` is the route's template; `example` and `summary` name it in the contract.
+
+    `parameters` are those of path and query, `headers` the names of the answer's.
+    """
 
     example: str
     summary: str
@@ -38,7 +41,7 @@ class Exchange:
     status: int
     answer: Any
     media_type: str
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: frozenset[str] = frozenset()
 
 
 class Teller:
@@ -91,7 +94,7 @@ class Teller:
             self.told.append(
                 Exchange(
                     *(name, summary, method, path, told, shown),
-                    *(response.status_code, answer, media_type, dict(response.headers)),
+                    *(response.status_code, answer, media_type, frozenset(response.headers)),
                 )
             )
         return answer
@@ -114,13 +117,7 @@ def made_stable(told: Iterable[Exchange]) -> list[Exchange]:
         return json.loads(MADE.sub(replacement, json.dumps(value)))
 
     return [
-        replace(
-            one,
-            parameters=stable(one.parameters),
-            sent=stable(one.sent),
-            answer=stable(one.answer),
-            headers=stable(one.headers),
-        )
+        replace(one, parameters=stable(one.parameters), sent=stable(one.sent), answer=stable(one.answer))
         for one in told
     ]
 

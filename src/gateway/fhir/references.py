@@ -13,6 +13,9 @@ from gateway.errors import Issue
 LOCAL = re.compile(r"^([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(/_history/[A-Za-z0-9\-.]{1,64})?$")
 
 
+Json = dict[str, Any]
+
+
 @dataclass
 class Found:
     """What the walk over the references of some resources came upon."""
@@ -22,20 +25,20 @@ class Found:
     issues: list[Issue] = field(default_factory=list)
 
 
-def rewrite(content: Any, names: dict[str, str], base_url: str, at: str, found: Found) -> None:
+def rewrite(content: Json, names: dict[str, str], base_url: str, at: str, found: Found) -> None:
     """Replaces, in place, each reference to an entry's fullUrl by the address the entry gets.
 
     `names` maps fullUrl (or Type/id of the sender) to Type/id here; `at` is the FHIRPath of `content`.
     """
-    if isinstance(content, list):
-        for index, item in enumerate(content):
-            if isinstance(item, (dict, list)):
-                rewrite(item, names, base_url, f"{at}[{index}]", found)
-        return
     for key, value in content.items():
-        if isinstance(value, (dict, list)):
+        kind = type(value)
+        if kind is dict:
             rewrite(value, names, base_url, f"{at}.{key}", found)
-        elif key == "reference" and isinstance(value, str):
+        elif kind is list:
+            for index, item in enumerate(value):
+                if type(item) is dict:  # JSON of FHIR has no list in a list
+                    rewrite(item, names, base_url, f"{at}.{key}[{index}]", found)
+        elif key == "reference" and kind is str:
             _rewrite_one(content, value, names, base_url, at, found)
 
 

@@ -118,31 +118,32 @@ async def _same_again(exchange: Exchange, entries: list[Json], already: AlreadyR
 def _answer(exchange: Exchange, kept: list[Resource | str], accepted: list[Accepted]) -> Answer:
     tasks = {one.task.reference: one for one in accepted}
     by_request = {one.task.content["focus"]["reference"]: one for one in accepted}
-    entries = [_entry(exchange, one, tasks, by_request) for one in kept]
+    prefer = exchange.prefer
+    entries = [_entry(exchange.base_url, prefer, one, tasks, by_request) for one in kept]
     body = dump({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
     target = f"Task/{accepted[0].id}" if accepted else None
     return Answer(200, body, target=target)
 
 
 def _entry(
-    exchange: Exchange, kept: Resource | str, tasks: dict[str, Accepted], by_request: dict[str, Accepted]
+    base_url: str, prefer: str, kept: Resource | str, tasks: dict[str, Accepted], by_request: dict[str, Accepted]
 ) -> Json:
     if isinstance(kept, str):
-        return {"response": {"status": "200 OK", "location": f"{exchange.base_url}/{kept}/_history/1"}}
+        return {"response": {"status": "200 OK", "location": f"{base_url}/{kept}/_history/1"}}
     sent = tasks.get(kept.reference)
     shown = sent.task if sent else kept
     entry: Json = {
-        "fullUrl": f"{exchange.base_url}/{shown.reference}",
+        "fullUrl": f"{base_url}/{shown.reference}",
         "response": {
             "status": "201 Created",
-            "location": f"{exchange.base_url}/{shown.reference}/_history/{shown.version}",
+            "location": f"{base_url}/{shown.reference}/_history/{shown.version}",
             "etag": shown.etag,
             "lastModified": instant(shown.updated_at),
         },
     }
     # What the gateway changed comes back unless it is unwanted: the reference is read out from it.
     changed = kept.type in {"ServiceRequest", "Task"}
-    if exchange.prefer == "representation" or (changed and exchange.prefer != "minimal"):
+    if prefer == "representation" or (changed and prefer != "minimal"):
         entry["resource"] = shown.content
     about = by_request.get(kept.reference)
     if about and about.warnings:

@@ -133,6 +133,8 @@ class Event(Shape):
 
 
 class Events(Shape):
+    """The journal of a referral, oldest first."""
+
     model_config = _example(
         events=[
             {
@@ -177,6 +179,8 @@ class Delivery(Shape):
 
 
 class Deliveries(Shape):
+    """Each event of a referral on its way to each destination."""
+
     model_config = _example(
         deliveries=[
             {
@@ -217,6 +221,8 @@ class UnknownCode(Shape):
 
 
 class Trace(Shape):
+    """Where each field of a referral came from, and what was not understood."""
+
     model_config = _example(
         fields=[
             {
