@@ -35,14 +35,14 @@ check: $(DEV) ## Format, lint, types, import rules, maps, contract
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/gateway check-maps
-	@$(BIN)/python tools/contract.py --check
+	@$(BIN)/python -m tools.contract --check
 	@$(BIN)/hadolint Dockerfile
 
 bench: $(DEV) ## Requests and deliveries a second beside their ceilings; writes var/bench.json
 	@$(BIN)/python -m bench
 
 contract: $(DEV) ## Writes openapi/ anew from the code
-	@$(BIN)/python tools/contract.py
+	@$(BIN)/python -m tools.contract
 
 migration: $(DEV) ## A migration from changed tables: make migration m="what changes"
 	@$(BIN)/python tools/new_migration.py "$(m)"

@@ -43,7 +43,6 @@ def build_app(settings: Settings) -> FastAPI:
         openapi_url=None,  # the contract is openapi/*.yaml
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.gateway = Gateway(settings, store, directory)
@@ -54,5 +53,5 @@ def build_app(settings: Settings) -> FastAPI:
     add_fhir_routes(app)
     app.include_router(router)
     app.add_middleware(Audit)
-    app.add_middleware(Telemetry)
+    app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app

@@ -209,8 +209,6 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     known: GatewayError = NotFound(headers=headers)
     if error.status_code == 405:
         known = MethodNotAllowed(f"This address takes {headers.get('Allow', 'other methods')} only.", headers=headers)
-    elif error.status_code == 413:
-        known = TooLarge()
     elif error.status_code == 400:
         known = Unreadable("The body could not be read to its end. Send it again.")
     return answer(known, _correlation_id(request))

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BadRequest, GatewayError, ServerError, answer
+from gateway.errors import BadRequest, GatewayError, ServerError, TooLarge, answer
 
 log = structlog.get_logger()
 
@@ -41,8 +41,9 @@ def set_up_logging(level: str) -> None:
 class Telemetry:
     """ASGI middleware, outermost. Puts a RequestContext into `scope["state"]["context"]` and echoes its ids."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self.app = app
+        self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +68,10 @@ class Telemetry:
         try:
             if trouble:
                 raise trouble
-            await self.app(scope, receive, send_with_ids)
+            length = headers.get(b"content-length", b"")
+            if length.isdigit() and int(length) > self.max_body_bytes:
+                raise TooLarge(f"The body may hold {self.max_body_bytes:,} bytes at most.")
+            await self.app(scope, _limited(receive, self.max_body_bytes), send_with_ids)
         except Exception as error:
             known = error if isinstance(error, GatewayError) else ServerError()
             if known is not error:
@@ -100,6 +104,24 @@ def _context(headers: MutableMapping[bytes, bytes]) -> tuple[RequestContext, Gat
             if name in headers:
                 trouble = BadRequest(f"The header {name.decode()} must be a UUID, e.g. {ids[name]}.")
     return RequestContext(ids[b"x-request-id"], ids[b"x-correlation-id"]), trouble
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """Stops reading a body that has no Content-Length, or a false one, once it is too large.
+
+    FastAPI's own limit answers in plain text; everything said here is an OperationOutcome.
+    """
+    seen = 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > most:
+            raise TooLarge(f"The body may hold {most:,} bytes at most.")
+        return message
+
+    return limited
 
 
 def template(scope: Scope) -> str:

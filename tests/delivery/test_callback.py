@@ -99,6 +99,7 @@ async def test_what_each_answer_means(
         (format_datetime(datetime.now(UTC) + timedelta(seconds=300), usegmt=True), 200, 300),
         (format_datetime(datetime.now(UTC) - timedelta(seconds=300), usegmt=True), 0, 0),
     ],
+    ids=["seconds", "a date ahead", "a date gone by"],
 )
 @respx.mock
 async def test_retry_after_in_seconds_or_as_a_date(

@@ -64,7 +64,7 @@ BROKEN_BUNDLES: dict[str, tuple[Change, str, str]] = {
         lambda bundle: bundle["entry"].append(
             {"resource": {"resourceType": "Wombat"}, "request": {"method": "POST", "url": "Wombat"}}
         ),
-        "not-supported",
+        "structure",
         "Bundle.entry[6].resource",
     ),
     "unknown modifierExtension": (

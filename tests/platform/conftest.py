@@ -164,7 +164,7 @@ async def connect(store: Store, database_url: str) -> AsyncIterator[Connect]:
     errors.install(app)
     app.include_router(router)
     app.add_middleware(Audit)
-    app.add_middleware(Telemetry)
+    app.add_middleware(Telemetry, max_body_bytes=5_000_000)
     opened: list[httpx.AsyncClient] = []
 
     def connect_as(caller: Caller) -> Platform:

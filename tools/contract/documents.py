@@ -41,7 +41,7 @@ def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
     document = _load("fhir_door.yaml")
     del document["x-refusals"]
     document["info"]["version"] = app.version
-    return _filled(document, [one for one in told if not one.path.startswith("/platform")])
+    return _filled(document, [one for one in told if not one.request.path.startswith("/platform")])
 
 
 def platform_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
@@ -59,7 +59,7 @@ def platform_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
                 _say(document, document["paths"][route.path][method.lower()], route.name, reads=method == "GET")
     for part in ("paths", "components"):
         document[part] = _untitled(document[part])
-    return _filled(document, [one for one in told if one.path.startswith("/platform")])
+    return _filled(document, [one for one in told if one.request.path.startswith("/platform")])
 
 
 def _say(document: Json, operation: Json, name: str, *, reads: bool) -> None:
@@ -104,6 +104,7 @@ def _filled(document: Json, told: Iterable[Exchange]) -> Json:
     for one in told:
         _show(document, one)
     for operation in operations_of(document).values():
+        operation["responses"] = dict(sorted(operation["responses"].items()))
         given = operation.get("parameters", [])
         operation["parameters"] = [*given, *({"$ref": f"#/components/parameters/{name}"} for name in SHARED)]
         for response in operation["responses"].values():
@@ -125,28 +126,32 @@ def operations_of(document: Json) -> dict[tuple[str, str], Json]:
 
 
 def _show(document: Json, one: Exchange) -> None:
-    operation = operations_of(document).get((one.method, one.path))
+    asked = one.request
+    operation = operations_of(document).get((asked.method, asked.path))
     anywhere = {str(one.status): {"$ref": f"#/components/responses/{one.status}"}}
     try:
         response = resolved(document, (operation["responses"] if operation else anywhere)[str(one.status)])
-        if one.answer is not None:
-            _name(response["content"][one.media_type], one, one.answer)
+        answers = response["content"][one.media_type] if one.answer is not None else {}
     except KeyError:
-        raise Drift(
-            f"{one.method} {one.path} answered {one.status} {one.media_type}, which is not described."
-        ) from None
+        said = f"{one.status} {one.media_type}"
+        raise Drift(f"{asked.method} {asked.path} answered {said}, which is not described.") from None
     _show_headers(document, response, one.headers)
+    if not one.name:
+        return
+    if answers:
+        _name(answers, one, one.answer)
     if operation and one.status < 400:
-        if one.sent is not None:
+        if asked.body is not None:
             for content in operation["requestBody"]["content"].values():
-                _name(content, one, one.sent)
-        for parameter in [*operation.get("parameters", []), *document["paths"][one.path].get("parameters", [])]:
-            if parameter.get("name") in one.parameters:
-                parameter.setdefault("example", one.parameters[parameter["name"]])
+                _name(content, one, asked.body)
+        values = (asked.at or {}) | (asked.query or {})
+        for parameter in [*operation.get("parameters", []), *document["paths"][asked.path].get("parameters", [])]:
+            if parameter.get("name") in values:
+                parameter.setdefault("example", values[parameter["name"]])
 
 
 def _name(content: Json, one: Exchange, value: Any) -> None:
-    content.setdefault("examples", {})[one.example] = {"summary": one.summary, "value": value}
+    content.setdefault("examples", {})[one.name] = {"summary": one.summary, "value": value}
 
 
 def _show_headers(document: Json, response: Json, names: Iterable[str]) -> None:

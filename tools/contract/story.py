@@ -11,7 +11,7 @@ import orjson
 import time_machine
 from fastapi import FastAPI
 from tests.app import BASE, example, resource_of, start, task_in
-from tools.contract.telling import CORRELATION_ID, FORM, Exchange, Json, Teller, made_stable
+from tools.contract.telling import CORRELATION_ID, FORM, Exchange, Json, Request, Teller, made_stable
 
 from gateway.changes import ContactMade, MeasureTaken, Move, PrescriptionIssued, PrescriptionMove, SessionHeld
 from gateway.demo.parties import private_key
@@ -25,7 +25,6 @@ PLATFORM, OTHER_PLATFORM = "demo-platform", "demo-platform-2"
 MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 MONTH = 30 * 86_400  # seconds: how long the tokens of the story's clients last
 REFERRALS = "/platform/v1/referrals"
-AS_FORM = {"Content-Type": FORM}
 USED = {"X-Request-Id": "5a7c0f6e-0000-4000-8000-999999999999"}
 
 
@@ -67,11 +66,11 @@ async def _discovery(teller: Teller, key: Json) -> None:
 
     request = "POST /oauth2/token"
     asked = token_request(EPR, key, f"{BASE}/oauth2/token", "system/ServiceRequest.crus system/Task.crus")
-    await teller.call("token: For five minutes", None, request, asked, headers=AS_FORM)
-    await teller.call("used: The same signed assertion again", None, request, asked, headers=AS_FORM)
-    await teller.call("grant-type: Another grant", None, request, {"grant_type": "password"}, headers=AS_FORM)
+    await teller.call("token: For five minutes", None, request, asked, given=FORM)
+    await teller.call("used: The same signed assertion again", None, request, asked, given=FORM)
+    await teller.call("grant-type: Another grant", None, request, {"grant_type": "password"}, given=FORM)
     long = {"grant_type": "client_credentials", "client_assertion": "0" * 20_000}
-    await teller.call("too-long: Over 16 kB", None, request, urlencode(long).encode(), headers=AS_FORM)
+    await teller.call("too-long: Over 16 kB", None, request, urlencode(long).encode(), given=FORM)
 
 
 async def _ways_in(teller: Teller) -> Json:
@@ -98,7 +97,7 @@ async def _ways_in(teller: Teller) -> Json:
     await _create(teller, "task: Its focus sends the request on", task)
     known = {"If-None-Exist": "identifier=https://northdale.example/rio/referral|REF-2026-000118"}
     name = "service-request-known: With an If-None-Exist that matches; nothing is stored"
-    await teller.call(name, EPR, "POST /FHIR/R4/{type}", request, headers=known, at={"type": "ServiceRequest"})
+    await teller.call(name, EPR, "POST /FHIR/R4/{type}", request, given=known, at={"type": "ServiceRequest"})
     return task_in(answer)
 
 
@@ -124,7 +123,7 @@ async def _reading(teller: Teller, task: Json) -> None:
     read, search = "GET /FHIR/R4/{type}/{id}", "GET /FHIR/R4/{type}"
     current = await teller.call("task: A referral that was closed with goals met", EPR, read, at=task_at)
     unchanged = {"If-None-Match": f'W/"{current["meta"]["versionId"]}"'}
-    await teller.call("unchanged: If-None-Match named this version", EPR, read, headers=unchanged, at=task_at)
+    await teller.call("unchanged: If-None-Match named this version", EPR, read, given=unchanged, at=task_at)
     await teller.call("first: As it was sent", EPR, read + "/_history/{version}", at=task_at | {"version": "1"})
     request = {"type": "ServiceRequest", "id": task["focus"]["reference"].split("/")[1]}
     await teller.call("request: All versions of a ServiceRequest", EPR, read + "/_history", at=request)
@@ -136,7 +135,7 @@ async def _reading(teller: Teller, task: Json) -> None:
     await teller.call("person: By NHS number", EPR, search, query=number, at={"type": "Patient"})
     for name in ("focus", "patient", "subject"):
         reference = task["focus" if name == "focus" else "for"]["reference"]
-        await teller.call(None, EPR, search, query={name: reference}, at={"type": "Task"})
+        await teller.call("", EPR, search, query={name: reference}, at={"type": "Task"})
 
 
 async def _refused_at_the_fhir_door(teller: Teller, task: Json) -> None:
@@ -147,7 +146,7 @@ async def _refused_at_the_fhir_door(teller: Teller, task: Json) -> None:
 
     await teller.call("broken-json: Cut off on its way", EPR, transaction, orjson.dumps(bundle)[:-40])
     no_uuid = {"X-Request-Id": "4711"}
-    await teller.call("no-uuid: X-Request-Id is no UUID", EPR, transaction, bundle, headers=no_uuid)
+    await teller.call("no-uuid: X-Request-Id is no UUID", EPR, transaction, bundle, given=no_uuid)
     day = {"_lastUpdated": "yesterday"}
     await teller.call("search-value: A date that is none", EPR, "GET /FHIR/R4/{type}", query=day, at={"type": "Task"})
     await teller.call("no-token: No token", None, read, at=task_at)
@@ -155,9 +154,9 @@ async def _refused_at_the_fhir_door(teller: Teller, task: Json) -> None:
     await teller.call("wrong-door: A platform's token", PLATFORM, read, at=task_at)
     await teller.call("not-yours: Another organisation's, or none at all", OTHER_EPR, read, at=task_at)
     await teller.call("method: Searching everything is not possible", EPR, "GET /FHIR/R4")
-    await teller.call("xml-wanted: XML asked for", EPR, read, headers={"Accept": "application/fhir+xml"}, at=task_at)
+    await teller.call("xml-wanted: XML asked for", EPR, read, given={"Accept": "application/fhir+xml"}, at=task_at)
     xml = {"Content-Type": "application/fhir+xml"}
-    await teller.call("xml-sent: XML sent", EPR, transaction, b"<Bundle/>", headers=xml)
+    await teller.call("xml-sent: XML sent", EPR, transaction, b"<Bundle/>", given=xml)
     await teller.call("too-large: Over five million bytes", EPR, transaction, b" " * 5_000_001)
 
     conditional = copy.deepcopy(bundle)
@@ -189,10 +188,10 @@ async def _work(teller: Teller, id_: str) -> None:
     by = {"by": "Priya Nadar"}
     await teller.call("submitted: What is new", PLATFORM, f"GET {REFERRALS}", query={"status": "submitted"})
     await teller.call("received: Seen by the hub", PLATFORM, moves, {"to": "received", "by": "Hub desk"}, at=at)
-    await teller.call(None, PLATFORM, moves, {"to": "accepted", "by": "Hub desk"}, at=at)
+    await teller.call("", PLATFORM, moves, {"to": "accepted", "by": "Hub desk"}, at=at)
     allocation = {"to": "allocated", "advisor": {"name": "Priya Nadar", "phone": "01632 960101"}, "by": "Hub desk"}
     seen = {"If-Match": 'W/"3"'}
-    await teller.call("allocated: To a link worker", PLATFORM, moves, allocation, headers=seen, at=at)
+    await teller.call("allocated: To a link worker", PLATFORM, moves, allocation, given=seen, at=at)
     teller.clock.move_to(MONDAY + timedelta(days=2, hours=2))
     await teller.call("no-answer: An attempt", PLATFORM, f"{one}/contacts", shown(ContactMade), at=at)
     spoke = {"mechanism": "telephone", "outcome": "spoke"} | by
@@ -207,7 +206,7 @@ async def _work(teller: Teller, id_: str) -> None:
     await teller.call("accepted: By the provider", PLATFORM, moved, accepted, at=at_prescription)
     teller.clock.move_to(MONDAY + timedelta(days=16, hours=5))
     await teller.call("attended: The first session", PLATFORM, f"{prescription}/sessions", attended, at=at_prescription)
-    await teller.call(None, PLATFORM, moved, {"to": "completed"}, at=at_prescription)
+    await teller.call("", PLATFORM, moved, {"to": "completed"}, at=at_prescription)
     closure = {
         "reason": "goals-met",
         "summary": "A repayment plan is in place and the rent arrears are being cleared.",
@@ -227,7 +226,7 @@ async def _work(teller: Teller, id_: str) -> None:
 
 async def _not_accepted(teller: Teller, id_: str) -> None:
     moves = f"POST {REFERRALS}/{{referral_id}}/transitions"
-    await teller.call(None, PLATFORM, moves, {"to": "received"}, headers=USED, at={"referral_id": id_})
+    await teller.call("", PLATFORM, moves, {"to": "received"}, given=USED, at={"referral_id": id_})
     name = "not-accepted: With what to do instead"
     await teller.call(name, PLATFORM, moves, shown(Move), at={"referral_id": id_})
 
@@ -243,10 +242,8 @@ async def _refused_at_the_platform_door(teller: Teller, id_: str) -> None:
     await teller.call("wrong-door: An EPR's token", EPR, listing)
     await teller.call("not-yours: At another hub, or nowhere", OTHER_PLATFORM, read, at=at)
     await teller.call("final: A move that is not allowed now", PLATFORM, moves, received, at=at)
-    await teller.call("used-id: X-Request-Id used before", PLATFORM, moves, {"to": "on-hold"}, headers=USED, at=at)
-    await teller.call(
-        "stale: Changed by somebody else", PLATFORM, moves, received, headers={"If-Match": 'W/"1"'}, at=at
-    )
+    await teller.call("used-id: X-Request-Id used before", PLATFORM, moves, {"to": "on-hold"}, given=USED, at=at)
+    await teller.call("stale: Changed by somebody else", PLATFORM, moves, received, given={"If-Match": 'W/"1"'}, at=at)
     await teller.call("misfit: No such status", PLATFORM, moves, {"to": "gone"}, at=at)
     await teller.call("too-large: Over five million bytes", PLATFORM, moves, b" " * 5_000_001, at=at)
 
@@ -254,10 +251,10 @@ async def _refused_at_the_platform_door(teller: Teller, id_: str) -> None:
 def _never_on_purpose() -> list[Exchange]:
     """What no request brings about: as the error table has it."""
     return [
-        Exchange(name, summary, "", path, {}, None, error.status, outcome(error, CORRELATION_ID), FHIR_JSON)
-        for name, path, summary, error in (
-            ("broken", "/FHIR", "The log knows more by this id", ServerError()),
-            ("broken", "/platform", "The log knows more by this id", ServerError()),
-            ("unavailable", "/FHIR", "It passes by itself", Unavailable()),
+        Exchange(name, summary, Request(None, "ANY", door), error.status, outcome(error, CORRELATION_ID), FHIR_JSON)
+        for name, summary, door, error in (
+            ("broken", "The log knows more by this id", "/FHIR", ServerError()),
+            ("broken", "The log knows more by this id", "/platform", ServerError()),
+            ("unavailable", "It passes by itself", "/FHIR", Unavailable()),
         )
     ]

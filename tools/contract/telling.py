@@ -15,7 +15,7 @@ from gateway.ids import is_reference
 
 Json = dict[str, Any]
 
-FORM = "application/x-www-form-urlencoded"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 CORRELATION_ID = "6a3f0c52-9f0b-4d0e-8b57-1b8a7f0d9c11"
 
 # What differs from run to run: ids that the gateway gives (UUID version 7) or proposes, references, cursors, tokens.
@@ -26,18 +26,34 @@ MADE = re.compile(
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """One request and its answer. `path` is the route's template; `example` and `summary` name it in the contract.
+class Request:
+    """`path` is the route's template, which `at` fills; `given` are the headers that matter here."""
 
-    `parameters` are those of path and query, `headers` the names of the answer's.
-    """
-
-    example: str
-    summary: str
+    client: str | None
     method: str
     path: str
-    parameters: Json
-    sent: Any
+    body: Any = None
+    at: Json | None = None
+    query: Json | None = None
+    given: dict[str, str] | None = None
+
+    @property
+    def address(self) -> str:
+        query = f"?{urlencode(self.query)}" if self.query else ""
+        return self.path.format(**(self.at or {})) + query
+
+    @property
+    def sent(self) -> Any:
+        return urlencode(self.body).encode() if self.given == FORM and isinstance(self.body, dict) else self.body
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer; `name` and `summary` are its own in the contract, where nothing without a name is."""
+
+    name: str
+    summary: str
+    request: Request
     status: int
     answer: Any
     media_type: str
@@ -45,65 +61,46 @@ class Exchange:
 
 
 class Teller:
-    """Calls the gateway, one request every 20 seconds by the story's clock, and keeps what has a name."""
+    """Calls the gateway, one request every 20 seconds by the story's clock, and keeps what was said."""
 
     def __init__(self, running: Running, clock: time_machine.Traveller) -> None:
         self.running = running
         self.clock = clock
         self.told: list[Exchange] = []
-        self._number = 0
 
     async def call(
         self,
-        example: str | None,
+        title: str,
         client: str | None,
         request: str,
-        sent: Any = None,
+        body: Any = None,
         *,
         at: dict[str, str] | None = None,
         query: Json | None = None,
-        headers: dict[str, str] | None = None,
+        given: dict[str, str] | None = None,
     ) -> Any:
-        """The answer's JSON. `request` is method and template, e.g. "GET /FHIR/R4/{type}/{id}", and `at` fills it.
+        """The answer's JSON.
 
-        `example` is name and summary, e.g. "close: Closed with goals met"; None for a step that is not shown.
+        `title` is name and summary, e.g. "closed: With goals met", or nothing for a step that is not shown;
+        `request` method and template, e.g. "GET /FHIR/R4/{type}/{id}". A body of bytes is sent, but not shown.
         """
-        self._number += 1
-        self.clock.shift(timedelta(seconds=20))
         method, path = request.split(" ")
-        given = {
-            "Content-Type": "application/fhir+json" if path.startswith("/FHIR") else "application/json",
-            "X-Request-Id": f"5a7c0f6e-0000-4000-8000-{self._number:012d}",
+        asked = Request(client, method, path, body, at, query, given)
+        self.clock.shift(timedelta(seconds=20))
+        ids = {
+            "X-Request-Id": f"5a7c0f6e-0000-4000-8000-{len(self.told):012d}",
             "X-Correlation-Id": CORRELATION_ID,
         }
-        if client:
-            given["Authorization"] = f"Bearer {self.running.tokens[client]}"
-        given |= headers or {}
-        response = await self.running.http.request(
-            method, path.format(**(at or {})), params=query, headers=given, content=_body(sent, given["Content-Type"])
-        )
+        response = await self.running.call(client, asked.method, asked.address, asked.sent, **(ids | (given or {})))
         media_type = response.headers.get("content-type", "").partition(";")[0]
-        is_json = media_type.endswith("json") and bool(response.content)
-        answer = response.json() if is_json else response.text or None
-        if example is None and response.status_code >= 400:
+        answer = response.json() if media_type.endswith("json") and response.content else response.text or None
+        name, _, summary = title.partition(": ")
+        if not name and response.is_error:
             raise RuntimeError(f"{request} was refused: {answer}")
-        if example:
-            name, _, summary = example.partition(": ")
-            shown = None if isinstance(sent, bytes) else sent
-            told = (at or {}) | (query or {})
-            self.told.append(
-                Exchange(
-                    *(name, summary, method, path, told, shown),
-                    *(response.status_code, answer, media_type, frozenset(response.headers)),
-                )
-            )
+        self.told.append(
+            Exchange(name, summary, asked, response.status_code, answer, media_type, frozenset(response.headers))
+        )
         return answer
-
-
-def _body(sent: Any, media_type: str) -> bytes:
-    if sent is None or isinstance(sent, bytes):
-        return sent or b""
-    return urlencode(sent).encode() if media_type == FORM else json.dumps(sent).encode()
 
 
 def made_stable(told: Iterable[Exchange]) -> list[Exchange]:
@@ -114,12 +111,12 @@ def made_stable(told: Iterable[Exchange]) -> list[Exchange]:
         return fixed.setdefault(found[0], _fixed(found[0], len(fixed)))
 
     def stable(value: Any) -> Any:
-        return json.loads(MADE.sub(replacement, json.dumps(value)))
+        return value if isinstance(value, bytes) else json.loads(MADE.sub(replacement, json.dumps(value)))
 
-    return [
-        replace(one, parameters=stable(one.parameters), sent=stable(one.sent), answer=stable(one.answer))
-        for one in told
-    ]
+    def stable_request(asked: Request) -> Request:
+        return replace(asked, at=stable(asked.at), query=stable(asked.query), body=stable(asked.body))
+
+    return [replace(one, request=stable_request(one.request), answer=stable(one.answer)) for one in told]
 
 
 def _fixed(made: str, number: int) -> str:
