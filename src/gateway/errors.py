@@ -206,6 +206,8 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     """Starlette's own: no such address, or not with this method."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
     known: GatewayError = NotFound(headers=headers)
     if error.status_code == 405:
         known = MethodNotAllowed(f"This address takes {headers.get('Allow', 'other methods')} only.", headers=headers)

@@ -28,7 +28,7 @@ def new_id() -> str:
 
 
 def new_reference() -> str:
-    """A referral reference such as SP-4821-0937-5560: 17 characters (RiO's ExternalReferralId holds 25).
+    """A referral reference such as SP-4821-0937-5564: 17 characters (RiO's ExternalReferralId holds 25).
 
     Digits only, because letters are misheard on the phone; the last one is a check digit (ISO 7064 MOD 11,10).
     """

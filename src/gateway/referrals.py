@@ -189,7 +189,7 @@ def _refer(
 
 def _hub(directory: Directory, organisation: str, sources: Sources, referral: Json) -> Json:
     """As named in ServiceRequest.performer, else by where the person lives, else the organisation's default."""
-    performers = [reference.get("identifier", {}) for reference in (sources.service_request or {}).get("performer", [])]
+    performers = [reference.get("identifier", {}) for reference in sources.service_request.get("performer", [])]
     performers += (sources.performer or {}).get("identifier", [])
     address = referral["person"].get("address", {})
     return directory.find_hub(

@@ -24,7 +24,7 @@ class Sources:
     """The resources that one referral is translated from; what was not sent is None."""
 
     patient: Json | None = None
-    service_request: Json | None = None
+    service_request: Json = field(default_factory=dict)
     task: Json | None = None
     consent: Json | None = None
     requester_role: Json | None = None  # PractitionerRole

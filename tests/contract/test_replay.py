@@ -4,22 +4,29 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
-import jsonschema_rs
 import pytest
+import respx
 from fastapi import FastAPI
-from tests.app import Running, start
-from tests.contract.conftest import AT, FILES
-from tools.contract.documents import operations_of, resolved
-from tools.contract.telling import Exchange
+from tests.app import BASE, Running, start
+from tests.contract.written import Written
+from tools.contract.telling import FORM, Exchange
+
+from adapters.ports import TaskUpdate
+from adapters.rio.callback import FhirCallback
+from gateway.demo.parties import private_key
+from gateway.security.client import assertion
 
 Json = dict[str, Any]
 Story = tuple[FastAPI, list[Exchange]]
 
-MADE = re.compile(r"01981f3e-6b7a-7c3d-9e21-\d{12}")  # the ids in the examples
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TOKEN = ("POST", "/oauth2/token")
 
 
 @pytest.fixture
@@ -31,29 +38,8 @@ async def gateway(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Runnin
     await running.store.close()
 
 
-def door_of(documents: dict[str, Json], path: str) -> tuple[str, Json]:
-    """File name and content of the document that describes this path."""
-    prefix = "/platform" if path.startswith("/platform") else ""
-    return FILES[bool(prefix)], documents[prefix]
-
-
-def findings(schemas: jsonschema_rs.Registry, place: str, value: Any) -> list[str]:
-    """What is wrong with the value by the schema at that place, e.g. gateway.yaml#/paths/~1_ping/get/..."""
-    validator = jsonschema_rs.Draft202012Validator({"$ref": AT + place}, registry=schemas, validate_formats=True)
-    return [f"{place}: {error.message[:300]}" for error in validator.iter_errors(value)]
-
-
-def described(document: Json, method: str, path: str, status: int, media_type: str) -> str:
-    """The place of the schema of an answer, within its document."""
-    response = operations_of(document)[method, path]["responses"][str(status)]
-    step = path.replace("~", "~0").replace("/", "~1")
-    place = response.get("$ref", f"#/paths/{step}/{method.lower()}/responses/{status}")
-    assert media_type in resolved(document, response)["content"], (method, path, status, media_type)
-    return f"{place}/content/{media_type.replace('/', '~1')}/schema"
-
-
 def learn(shown: Any, real: Any, names: dict[str, str]) -> None:
-    """Finds what the gateway calls what the example calls otherwise."""
+    """Adds what the gateway calls what the example calls otherwise: id in the example -> id here."""
     if isinstance(shown, dict) and isinstance(real, dict):
         for name in shown.keys() & real.keys():
             learn(shown[name], real[name], names)
@@ -61,4 +47,99 @@ def learn(shown: Any, real: Any, names: dict[str, str]) -> None:
         for one, other in zip(shown, real, strict=False):
             learn(one, other, names)
     elif isinstance(shown, str) and isinstance(real, str):
-        names |= dict(zip(MADE.findall(shown), re.findall(MADE.pattern.replace("01981f3e-6b7a-7c3d-9e21-\\d{12}", "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), real), strict=False))
+        names.update(zip(UUID.findall(shown), UUID.findall(real), strict=False))
+
+
+def renamed(value: Any, names: dict[str, str]) -> Any:
+    return json.loads(UUID.sub(lambda found: names.get(found[0], found[0]), json.dumps(value)))
+
+
+async def test_the_examples_can_be_sent_and_the_answers_are_as_described(
+    gateway: Running, story: Story, written: Written
+) -> None:
+    names: dict[str, str] = {}
+    wrong: list[str] = []
+    accepted = set()
+    for one in story[1]:
+        asked = one.request
+        operation = (asked.method, asked.path)
+        if operation not in written.operations or operation == TOKEN or asked.client not in {None, *gateway.tokens}:
+            continue
+        taken = asked.body is not None and one.status < 400
+        body = written.body(*operation, one.name) if taken and one.name else asked.body
+        if not isinstance(body, bytes):
+            body = renamed(body, names)
+        mine = replace(asked, at=renamed(asked.at, names), query=renamed(asked.query, names))
+
+        ids = {"X-Request-Id": str(uuid4())}
+        answer = await gateway.call(asked.client, asked.method, mine.address, body, **(ids | (asked.given or {})))
+
+        assert answer.status_code == one.status, (one.name, operation, answer.text)
+        wrong += written.wrong_in_answer(*operation, answer)
+        wrong += written.wrong_in_body(*operation, body) if taken else []
+        if one.status < 400:
+            accepted.add(operation)
+        if one.media_type.endswith("json"):
+            learn(one.answer, answer.json(), names)
+    assert wrong == []
+    assert accepted == set(written.operations) - {TOKEN}
+
+
+async def test_a_token_is_had_as_described(gateway: Running, tmp_path: Path, written: Written) -> None:
+    shown = written.body(*TOKEN, "token")
+    signed = assertion("demo-epr", private_key("demo-epr", tmp_path / "keys"), f"{BASE}/oauth2/token")
+    statuses = []
+
+    for form in (shown | {"client_assertion": signed}, shown):  # what is shown is nobody's signature
+        answer = await gateway.call(None, *TOKEN, urlencode(form).encode(), **FORM)
+        statuses.append(answer.status_code)
+        assert written.wrong_in_body(*TOKEN, form) + written.wrong_in_answer(*TOKEN, answer) == []
+
+    assert statuses == [200, 401]
+
+
+async def test_each_operation_refuses_as_described(gateway: Running, written: Written) -> None:
+    id_ = "01981f3e-6b7a-7c3d-9e21-5a4f0b8c7d10"
+    at = {"type": "Task", "id": id_, "version": "1", "referral_id": id_, "prescription_id": id_}
+    for method, path in written.operations:
+        no_uuid = await gateway.call(None, method, path.format(**at), b"{}", X_Request_Id="4711")
+        no_token = await gateway.call(None, method, path.format(**at), b"{}")
+
+        assert no_uuid.status_code == 400, (method, path)
+        assert (no_token.status_code == 401) is not written.is_open(method, path), (method, path)
+        assert written.wrong_in_answer(method, path, no_uuid) == []
+        assert written.wrong_in_answer(method, path, no_token) == []
+
+
+def test_the_schemas_refuse_what_is_not_r4(written: Written) -> None:
+    transaction = ("POST", "/FHIR/R4")
+    task = {"resourceType": "Task", "status": "requested", "intent": "order"}
+    entry: Json = {"resource": task, "request": {"method": "POST", "url": "Task"}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+
+    assert written.wrong_in_body(*transaction, bundle) == []
+    assert written.wrong_in_body(*transaction, bundle | {"type": "message"})
+    entry["resource"] = task | {"status": "bogus"}
+    assert written.wrong_in_body(*transaction, bundle)
+
+
+@respx.mock
+async def test_an_update_is_pushed_as_described(written: Written) -> None:
+    update = written.gateway["webhooks"]["taskUpdate"]["put"]
+    body = json.dumps(update["requestBody"]["content"]["application/fhir+json"]["examples"]["task"]["value"]).encode()
+    secret = "whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz"
+    pushed = respx.put("https://epr.example/FHIR/R4/Task/t1").respond(204)
+    callback = FhirCallback(seconds=1)
+
+    answer = await callback.send_task(
+        TaskUpdate("d1", "t1", 3, body, "c1", "d1", "https://epr.example/FHIR/R4", secret)
+    )
+    await callback.close()
+
+    assert answer.delivered
+    headers = pushed.calls.last.request.headers
+    for parameter in update["parameters"]:
+        assert re.search(parameter["schema"].get("pattern", "."), headers[parameter["name"]])
+    assert {name for name in headers if name.startswith(("webhook-", "x-"))} == {
+        parameter["name"].lower() for parameter in update["parameters"]
+    }

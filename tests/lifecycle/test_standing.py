@@ -27,18 +27,18 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 RECEIVED = Standing(
     id="01981f3e-6b7a-7c3d-9e21-5a4f0b8c7d10",
     version=2,
-    reference="SP-4821-0937-5560",
+    reference="SP-4821-0937-5564",
     status="received",
     submitted_at="2026-03-02T09:30:00.000Z",
     updated_at="2026-03-02T09:30:00.000Z",
-    hub=Hub(id="st-helens", name="Life Rooms St Helens"),
+    hub=Hub(id="northdale", name="Northdale Wellbeing Hub"),
 )
-ADVISOR = AdvisorGiven(name="Sam Okafor", phone="0151 496 0002")
+ADVISOR = AdvisorGiven(name="Sam Okafor", phone="01632 960002")
 ALLOCATE = Move(to="allocated", advisor=ADVISOR)
 NO_ANSWER = ContactMade(mechanism="telephone", outcome="no-answer")
 SPOKE = ContactMade(mechanism="telephone", outcome="spoke")
 DEBT_ADVICE = PrescriptionIssued(
-    kind="referral", categories=["debt-advice"], provider="Citizens Advice", service="Debt advice"
+    kind="referral", categories=["debt-advice"], provider="Northdale Money Advice", service="Debt advice"
 )
 CLOSURE = ClosureGiven(reason="goals-met", summary="Debt plan agreed.", actions_for_referrer="No action needed.")
 PAUSE = Move(to="on-hold", text="Admitted to hospital.", review_date=date(2026, 4, 1))
@@ -73,11 +73,11 @@ def test_what_is_not_accepted_says_why_and_what_to_do_instead() -> None:
         "alternative",
     ]
 
-    given = after(Move(to="not-accepted", reason="outside-area", alternative="Refer to the Wirral hub."))
+    given = after(Move(to="not-accepted", reason="outside-area", alternative="Refer to the Eastmere hub."))
 
     assert given.reason is not None
     assert (given.reason.code, given.reason.text) == ("outside-area", "Outside the area")
-    assert given.alternative == "Refer to the Wirral hub."
+    assert given.alternative == "Refer to the Eastmere hub."
 
 
 def test_allocation_names_the_link_worker_and_reallocation_starts_afresh() -> None:

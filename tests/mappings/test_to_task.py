@@ -37,7 +37,7 @@ def standing(status: str = "received", **changed: Any) -> Json:
     shape = {
         "id": "r1",
         "version": 3,
-        "reference": "SP-4821-0937-5560",
+        "reference": "SP-4821-0937-5564",
         "status": status,
         "submitted_at": "2026-01-30T10:15:02.120Z",
         "updated_at": "2026-02-03T09:00:00.000Z",
@@ -123,7 +123,7 @@ def test_what_the_gateway_owns_is_replaced() -> None:
     assert "_status" not in task
     assert [(given["system"], given["value"]) for given in task["identifier"]] == [
         ("urn:theirs", "1"),
-        (REFERENCE_SYSTEM, "SP-4821-0937-5560"),
+        (REFERENCE_SYSTEM, "SP-4821-0937-5564"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A gateway with one referral that a trust sent to the hub in St Helens, and the systems of two hubs."""
+"""A gateway with one referral that a trust sent to the hub in Northdale, and the systems of two hubs."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ from mappings.to_task import task_from
 
 Json = dict[str, Any]
 
-TRUST = "RW4"
+TRUST = "XND01"
 HUB = {
-    "id": "st-helens",
-    "name": "Life Rooms St Helens",
-    "phone": "0151 496 0001",
+    "id": "northdale",
+    "name": "Northdale Wellbeing Hub",
+    "phone": "01632 960001",
     "response_days": 5,
-    "borough": "St Helens",
+    "borough": "Northdale",
 }
 CONTENT: Json = {
     "route": "epr-api",
@@ -184,4 +184,4 @@ async def connect(store: Store, database_url: str) -> AsyncIterator[Connect]:
 
 @pytest.fixture
 def platform(connect: Connect) -> Platform:
-    return connect(platform_caller("st-helens"))
+    return connect(platform_caller("northdale"))

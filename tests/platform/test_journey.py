@@ -15,7 +15,7 @@ CLOSURE = [3, 4, 3, 3, 4, 4, 3]
 async def all_the_way(platform: Platform, id_: str) -> dict[str, object]:
     await platform.tell(f"{id_}/transitions", to="received")
     await platform.tell(f"{id_}/transitions", to="accepted", by="Jo Lead")
-    advisor = {"name": "Sam Okafor", "phone": "0151 496 0002"}
+    advisor = {"name": "Sam Okafor", "phone": "01632 960002"}
     await platform.tell(f"{id_}/transitions", to="allocated", advisor=advisor, by="Jo Lead")
     for mechanism in ("telephone", "text-message"):
         await platform.tell(f"{id_}/contacts", mechanism=mechanism, outcome="no-answer", by="Sam Okafor")
@@ -23,7 +23,7 @@ async def all_the_way(platform: Platform, id_: str) -> dict[str, object]:
         f"{id_}/contacts", mechanism="telephone", outcome="spoke", by="Sam Okafor", note="Keen to start."
     )
     await platform.tell(f"{id_}/measures", tool="swemwbs", stage="baseline", items=BASELINE)
-    debt, course = "Citizens Advice St Helens", "Life Rooms"
+    debt, course = "Northdale Money Advice", "Life Rooms"
     await platform.tell(
         f"{id_}/prescriptions", kind="referral", categories=["debt-advice"], provider=debt, service="Debt advice"
     )
@@ -122,7 +122,7 @@ async def test_the_task_follows_each_step(platform: Platform, refer: Refer, stor
 async def test_a_referral_that_is_not_accepted_says_what_to_do_instead(platform: Platform, refer: Refer) -> None:
     id_ = await refer()
     await platform.tell(f"{id_}/transitions", to="received")
-    instead = "Refer to the Wirral hub on 0151 496 0003."
+    instead = "Refer to the Eastmere hub on 01632 960003."
 
     shown = await platform.tell(f"{id_}/transitions", to="not-accepted", reason="outside-area", alternative=instead)
 
@@ -137,7 +137,7 @@ async def test_the_journal_says_who_did_what(platform: Platform, refer: Refer) -
     event = (await platform.read(f"/{id_}/events"))["events"][1]
 
     assert event["actor"] == {
-        "client": "platform-st-helens",
+        "client": "platform-northdale",
         "organisation": "LIFEROOMS",
         "role": "platform",
         "person": "Jo Lead",

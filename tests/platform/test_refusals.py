@@ -68,7 +68,7 @@ async def test_a_body_that_cannot_be_read_is_refused(platform: Platform, refer: 
 
 async def test_another_hubs_referral_is_not_found(platform: Platform, connect: Connect, refer: Refer) -> None:
     id_ = await refer()
-    stranger = connect(platform_caller("wirral"))
+    stranger = connect(platform_caller("eastmere"))
 
     for path in ("", "/events", "/deliveries", "/trace"):
         assert (await stranger.http.get(f"/platform/v1/referrals/{id_}{path}")).status_code == 404
@@ -84,7 +84,7 @@ async def test_an_unknown_referral_is_not_found(platform: Platform, id_: str) ->
 
 async def test_each_client_does_what_its_token_says(connect: Connect, refer: Refer) -> None:
     id_ = await refer()
-    reader = connect(platform_caller("st-helens", scopes="platform/referrals.read"))
+    reader = connect(platform_caller("northdale", scopes="platform/referrals.read"))
 
     assert (await reader.read(f"/{id_}"))["id"] == id_
     assert (await reader.post(f"{id_}/transitions", {"to": "received"})).status_code == 403
@@ -161,16 +161,16 @@ async def test_racing_contacts_are_all_kept_with_contiguous_versions(platform: P
 
 
 async def test_the_list_pages_through_all_of_a_hubs_referrals(connect: Connect, refer: Refer) -> None:
-    wirral = HUB | {"id": "wirral"}
+    eastmere = HUB | {"id": "eastmere"}
     ids = [await refer() for _ in range(3)]
-    elsewhere = await refer(wirral)
-    both = connect(platform_caller("st-helens", "wirral"))
+    elsewhere = await refer(eastmere)
+    both = connect(platform_caller("northdale", "eastmere"))
     await both.tell(f"{ids[0]}/transitions", to="received")
 
     seen: list[tuple[str, str]] = []
     cursor: dict[str, str | None] = {}
     for _ in range(3):
-        page = await both.read("", hub="st-helens", limit=1, **cursor)
+        page = await both.read("", hub="northdale", limit=1, **cursor)
         seen += [(one["id"], one["status"]) for one in page["referrals"]]
         cursor = {"cursor": page["next_cursor"]}
 

@@ -48,10 +48,13 @@ async def test_of_two_equal_writes_racing_one_wins(store: Store) -> None:
 
 
 async def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fail_half_way() -> None:
         async with store.transaction() as connection:
             await connection.execute(jti.insert(), [row(1)])
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_half_way()
 
     assert await count(store) == 0
 

@@ -27,9 +27,9 @@ which rule and what to do.
 """
 OUTCOME = {"application/fhir+json": {"schema": {"$ref": "./r4.schema.json#/$defs/OperationOutcome"}}}
 TOO_LARGE = "The body is too large."
-BROKEN = "Our fault. Nothing was stored; the same request may be sent again."
+BROKEN = "Our fault. Send the same request again, with its X-Request-Id; it is stored once at most."
 SHARED = ("X-Request-Id", "X-Correlation-Id")
-ORDER = ("openapi", "info", "servers", "tags", "security", "paths", "components")
+ORDER = ("openapi", "info", "servers", "tags", "security", "paths", "webhooks", "components")
 
 
 class Drift(Exception):
@@ -41,7 +41,10 @@ def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
     document = _load("fhir_door.yaml")
     del document["x-refusals"]
     document["info"]["version"] = app.version
-    return _filled(document, [one for one in told if not one.request.path.startswith("/platform")])
+    told = [one for one in told if not one.request.path.startswith("/platform")]
+    update = next(one for one in told if one.name == "task" and one.request.method == "GET")
+    _name(document["webhooks"]["taskUpdate"]["put"]["requestBody"]["content"][update.media_type], update, update.answer)
+    return _filled(document, told)
 
 
 def platform_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
@@ -58,7 +61,7 @@ def platform_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
             for method in route.methods or ():
                 _say(document, document["paths"][route.path][method.lower()], route.name, reads=method == "GET")
     for part in ("paths", "components"):
-        document[part] = _untitled(document[part])
+        document[part] = _tidy(document[part])
     return _filled(document, [one for one in told if one.request.path.startswith("/platform")])
 
 
@@ -85,14 +88,16 @@ def _say(document: Json, operation: Json, name: str, *, reads: bool) -> None:
             responses[status] = {"$ref": f"#/components/responses/{status}"}
 
 
-def _untitled(schema: Any) -> Any:
-    """Without the titles that pydantic makes from names."""
-    if isinstance(schema, list):
-        return [_untitled(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {name: value for name, value in schema.items() if name != "title" or not isinstance(value, str)}
-    return {name: _untitled(value) for name, value in kept.items()}
+def _tidy(schema: Any) -> Any:
+    """Without the titles that pydantic makes from names, and with whole limits as whole numbers."""
+    match schema:
+        case list():
+            return [_tidy(one) for one in schema]
+        case dict():
+            return {name: _tidy(one) for name, one in schema.items() if name != "title" or not isinstance(one, str)}
+        case float() if schema.is_integer():
+            return int(schema)
+    return schema
 
 
 def _filled(document: Json, told: Iterable[Exchange]) -> Json:

@@ -1,5 +1,6 @@
 """What the gateway serves, to compare with what the documents say."""
 
+import json
 from collections.abc import Iterator
 
 from fastapi import FastAPI
@@ -7,8 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import Route
 from tools.contract.documents import Json, operations_of, resolved
 
-from gateway.fhir.arrivals import KEPT
-from gateway.fhir.search import PARAMETERS
+from gateway.fhir.metadata import capability_statement
 
 PAGING = {"_count", "_after", "_format"}
 
@@ -34,9 +34,11 @@ def gaps(app: FastAPI, *documents: Json) -> list[str]:
 
 
 def _fhir(document: Json) -> Iterator[str]:
+    """Resource types and search parameters, by the gateway's own CapabilityStatement."""
+    stated = json.loads(capability_statement(""))["rest"][0]["resource"]
     types = document["components"]["parameters"]["type"]["schema"]["enum"]
-    yield from _uneven("resource type", set(KEPT), set(types))
-    taken = {name for parameters in PARAMETERS.values() for name in parameters} | PAGING
+    yield from _uneven("resource type", {one["type"] for one in stated}, set(types))
+    taken = {parameter["name"] for one in stated for parameter in one["searchParam"]} | PAGING
     given = operations_of(document)["GET", "/FHIR/R4/{type}"]["parameters"]
     named = {one["name"] for one in (resolved(document, part) for part in given) if one["in"] == "query"}
     yield from _uneven("search parameter", taken, named)

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from gateway.ids import is_reference
 
 Json = dict[str, Any]
 
+MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)  # when the story starts
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 CORRELATION_ID = "6a3f0c52-9f0b-4d0e-8b57-1b8a7f0d9c11"
 

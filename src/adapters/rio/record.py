@@ -98,11 +98,12 @@ def _read(task: dict[str, Any]) -> Update:
     changed = datetime.fromisoformat(task["meta"]["lastUpdated"])
     business = task.get("businessStatus", {})
     coding = (business.get("coding") or [{}])[0]
+    notes = [note["text"] for note in task.get("note", [])]
     return Update(
         version=int(task["meta"]["versionId"]),
         status=task["status"],
         business_status=coding.get("code", ""),
-        line=business.get("text") or coding.get("display", ""),
+        line=notes[-1] if notes else business.get("text", ""),  # the gateway's line for the clinician is the last note
         received_at=received.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         lag_ms=round((received - changed).total_seconds() * 1000),
     )

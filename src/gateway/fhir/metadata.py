@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.fhir.arrivals import KEPT
-from gateway.fhir.search import PARAMETERS
 from gateway.messages import Answer
 from gateway.security import smart_configuration
+from gateway.store.search import parameters_of
 from gateway.validation import dump
 
 PARAMETER_TYPES = {"_id": "token", "_lastUpdated": "date", "status": "token", "identifier": "token"}
@@ -66,12 +66,13 @@ def capability_statement(base_url: str) -> bytes:
 
 
 def _resource(type_: str) -> dict[str, object]:
-    parameters = PARAMETERS["Task" if type_ == "Task" else "*"]
     return {
         "type": type_,
         "interaction": [{"code": code} for code in ("create", "read", "vread", "history-instance", "search-type")],
         "versioning": "versioned",
         "conditionalCreate": True,
         "conditionalRead": "not-match",
-        "searchParam": [{"name": name, "type": PARAMETER_TYPES.get(name, "reference")} for name in parameters],
+        "searchParam": [
+            {"name": name, "type": PARAMETER_TYPES.get(name, "reference")} for name in parameters_of(type_)
+        ],
     }

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping
 
 from gateway.errors import BadRequest
 from gateway.ids import instant
@@ -16,6 +15,7 @@ from gateway.store.referrals import Stored
 from mappings.to_referral import explain
 
 Json = dict[str, Any]
+Row = Mapping[Any, Any]  # of the store, by column
 
 
 def show_referral(stored: Stored, actor: Actor) -> Json:
@@ -31,7 +31,7 @@ def show_referral(stored: Stored, actor: Actor) -> Json:
     }
 
 
-def show_summary(row: RowMapping) -> Json:
+def show_summary(row: Row) -> Json:
     content, standing = orjson.loads(row["content"]), orjson.loads(row["standing"])
     person = content["person"]
     return {
@@ -54,14 +54,14 @@ def show_summary(row: RowMapping) -> Json:
     }
 
 
-def show_event(row: RowMapping) -> Json:
+def show_event(row: Row) -> Json:
     return _columns(row, "number", "at", "type", "request_id", "correlation_id") | {
         "actor": orjson.loads(row["actor"]),
         "change": orjson.loads(row["change"]),
     }
 
 
-def show_delivery(row: RowMapping, attempts: Iterable[RowMapping]) -> Json:
+def show_delivery(row: Row, attempts: Iterable[Row]) -> Json:
     return _columns(row, "id", "number", "state", "due_at", "delivered_at") | {
         "destination": row["destination_id"],
         "attempts": [_columns(one, "number", "at", "milliseconds", "phase", "status", "answer") for one in attempts],
@@ -77,7 +77,7 @@ def _columns(row: Mapping[Any, Any], *names: str) -> Json:
     return {name: instant(row[name]) if isinstance(row[name], datetime) else row[name] for name in names}
 
 
-def cursor_after(row: RowMapping) -> str:
+def cursor_after(row: Row) -> str:
     """Where the next page goes on: opaque to the client."""
     return base64.urlsafe_b64encode(f"{row['updated_at'].isoformat()}|{row['id']}".encode()).decode()
 

@@ -14,11 +14,18 @@ from gateway.store.schema import delivery, destination
 DEAD = delivery.c.state == literal_column("'dead'")
 
 
-async def delivery_status(store: Store) -> dict[str, Any]:
-    """For /_status: how many deliveries are due or dead, the oldest one's age, each destination's heartbeat."""
+async def delivery_status(store: Store, organisation: str | None = None) -> dict[str, Any]:
+    """For /_status: how many deliveries are due or dead, the oldest one's age (s), each destination's heartbeat.
+
+    Of all senders, or of one organisation's.
+    """
     waiting = select(func.count().label("due"), func.min(delivery.c.created_at).label("oldest")).where(DUE)
     dead = select(func.count()).select_from(delivery).where(DEAD)
     beats = select(destination).order_by(destination.c.organisation, destination.c.id)
+    if organisation is not None:
+        waiting = waiting.where(delivery.c.organisation == organisation)
+        dead = dead.where(delivery.c.organisation == organisation)
+        beats = beats.where(destination.c.organisation == organisation)
     async with store.reading() as connection:
         due, oldest = (await connection.execute(waiting)).one()
         return {

@@ -102,7 +102,9 @@ async def read(
     return (row.version, row.updated_at, row.content) if row else None
 
 
-async def history(connection: AsyncConnection, organisation: str, type_: str, id_: str) -> list[tuple[int, datetime, str]]:
+async def history(
+    connection: AsyncConnection, organisation: str, type_: str, id_: str
+) -> list[tuple[int, datetime, str]]:
     """All versions, newest first."""
     rows = await connection.execute(
         select(resource.c.version, resource.c.updated_at, resource.c.content)

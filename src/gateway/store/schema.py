@@ -188,7 +188,7 @@ def _part(name: str, *columns: Column[object]) -> Table:
         Column("referral_id", String(36), nullable=False),
         Column("recorded_at", Moment, nullable=False),
         *columns,
-        Index(None, "referral_id", "organisation"),  # not organisation first, as in the key: unanalysed, that one would win
+        Index(None, "referral_id", "organisation"),  # led by organisation as the key is, the planner may take the key
     )
 
 

@@ -12,7 +12,13 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-LONG = [("message", "body"), ("message", "answer"), ("referral", "content"), ("referral", "trace"), ("resource", "content")]
+LONG = [
+    ("message", "body"),
+    ("message", "answer"),
+    ("referral", "content"),
+    ("referral", "trace"),
+    ("resource", "content"),
+]
 
 
 def upgrade() -> None:
