@@ -63,8 +63,7 @@ async def start(database_url: str, folder: Path, **settings: Any) -> Running:
         database_url=database_url,
         base_url=BASE,
         token_secret_file=folder / "token-secret",
-        worker=False,
-        **settings,
+        **({"worker": False} | settings),
     )
     app = build_app(chosen)
     parties = demo_parties(folder / "keys")

@@ -15,6 +15,11 @@ def issue_codes(body: bytes) -> list[str]:
     return [issue["code"] for issue in _issues(body) if isinstance(issue.get("code"), str)]
 
 
+def tells_of_failure(body: bytes) -> bool:
+    """Whether it is an OperationOutcome that says it did not work, whatever the HTTP status says."""
+    return any(issue.get("severity") in {"error", "fatal"} for issue in _issues(body))
+
+
 def scrub(body: bytes) -> str:
     """An OperationOutcome's codes and diagnostics without what could name a person; of anything else its size only.
 

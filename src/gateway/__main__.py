@@ -38,6 +38,7 @@ def served_app() -> FastAPI:
     set_up_logging(settings().log_level)
     app = build_app(settings())
     gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
+    gc.set_threshold(50_000)  # a referral is thousands of objects, none in a cycle: at 700 each meant many searches
     return app
 
 
@@ -49,6 +50,7 @@ def serve(
     demo: Annotated[bool, typer.Option(help="Load the demo parties and run the mock RiO on port 8001.")] = False,
 ) -> None:
     """Serves the gateway; delivers too, unless GATEWAY_WORKER is false."""
+    settings()  # a wrong one ends it here; a server process that ends is started again
     _unwind_when_terminated()
     with contextlib.ExitStack() as stack:
         if demo:
@@ -68,6 +70,7 @@ def serve(
             access_log=False,
             log_level="warning",
             server_header=False,
+            proxy_headers=False,  # nothing here asks who the client is: addresses we give start with base_url
         )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import structlog
 from fastapi import FastAPI
 
 from gateway import errors
@@ -19,6 +20,8 @@ from gateway.status import add_status_routes
 from gateway.store.engine import Store
 from gateway.telemetry import Telemetry
 
+log = structlog.get_logger()
+
 
 def build_app(settings: Settings) -> FastAPI:
     """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere."""
@@ -29,11 +32,13 @@ def build_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        worker = asyncio.create_task(run(store, settings, stop)) if settings.worker else None
+        if settings.worker:
+            app.state.worker = asyncio.create_task(run(store, settings, stop))
+            app.state.worker.add_done_callback(_tell_of_failure)
         yield
         stop.set()
-        if worker:
-            await worker
+        if app.state.worker:
+            await asyncio.wait([app.state.worker])
         await store.close()
 
     app = FastAPI(
@@ -47,6 +52,7 @@ def build_app(settings: Settings) -> FastAPI:
     )
     app.state.gateway = Gateway(settings, store, directory)
     app.state.gatekeeper = gatekeeper
+    app.state.worker = None
     errors.install(app)
     app.add_route("/oauth2/token", token_endpoint(store, directory, gatekeeper), methods=["POST"])
     add_status_routes(app)
@@ -55,3 +61,8 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app
+
+
+def _tell_of_failure(worker: asyncio.Task[None]) -> None:
+    if not worker.cancelled() and (trouble := worker.exception()):
+        log.error("worker stopped", error=type(trouble).__name__)

@@ -1,5 +1,6 @@
 """What can happen to a referral after it was received. Each change is one request, one event and one Task version."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
@@ -18,10 +19,35 @@ def _to_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+INVISIBLE = frozenset({"Cf", "Zl", "Zp", "Zs"})  # Unicode categories: format characters, separators
+
+
+def _seen(text: str) -> str:
+    """What can be seen of it: a zero-width space alone is as blank as nothing."""
+    while text and unicodedata.category(text[-1]) in INVISIBLE:
+        text = text[:-1].rstrip()
+    while text and unicodedata.category(text[0]) in INVISIBLE:
+        text = text[1:].lstrip()
+    return text
+
+
+def _some(text: str) -> str:
+    if not text:
+        raise ValueError("is blank")
+    return text
+
+
 # As FHIR string: no control characters but tab and line ends.
 _PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
-Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=_PRINTABLE)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_PRINTABLE)]
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=_PRINTABLE), AfterValidator(_seen)
+]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_PRINTABLE),
+    AfterValidator(_seen),
+    AfterValidator(_some),
+]
 Moment = Annotated[AwareDatetime, AfterValidator(_to_milliseconds)]
 
 

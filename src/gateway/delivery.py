@@ -29,12 +29,7 @@ log = structlog.get_logger()
 async def run(
     store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, EprAdapter] | None = None
 ) -> None:
-    """Delivers until `stop` is set, then lets what is on its way arrive. `adapters` are by kind of destination.
-
-    Raises ValueError when a lease is too short for a send.
-    """
-    if settings.lease_seconds < 2 * settings.send_timeout_seconds:
-        raise ValueError("GATEWAY_LEASE_SECONDS must be at least twice GATEWAY_SEND_TIMEOUT_SECONDS.")
+    """Delivers until `stop` is set, then lets what is on its way arrive. `adapters` are by kind of destination."""
     adapters = adapters or {"fhir-callback": FhirCallback(settings.send_timeout_seconds, PLACES)}
     try:
         await Worker(store, settings, stop, adapters).run()
@@ -155,6 +150,8 @@ class Worker:
             state = "dead" if wait is None else "due"
             due_at = now() + timedelta(seconds=wait or 0)
             failure = f"answered {answer.status}" if answer.status else f"no answer ({answer.phase})"
+            if answer.status and answer.status < 300:
+                failure += " with an error"
             log.warning(
                 "not delivered",
                 delivery=claimed.id,

@@ -131,7 +131,10 @@ class IllegalMove(GatewayError):
 
 class Unavailable(GatewayError):
     status, code, nhs_code = 503, "transient", "REC_UNAVAILABLE"
-    text = "The gateway cannot store anything at the moment. Nothing was kept; send it again later."
+    text = "The gateway cannot reach its database at the moment. Nothing was kept; send it again later."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
 
 
 class ServerError(GatewayError):

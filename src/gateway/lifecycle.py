@@ -1,6 +1,7 @@
 """The legal moves of a referral and of a prescription, as tables: from, to, who may, and what each move needs.
 
 A terminal state has no row, so nothing leaves it: someone who comes back is a new referral linked to the old one.
+The vocabulary's `transferred` has no move here: no hub would get the referral, so the word would be untrue.
 Actors: the referrer (the clinician, through the EPR), the link worker (referral_handler) and the hub's manager, the
 provider of a prescribed service, and the system (the gateway itself). All here is pure.
 """
@@ -30,30 +31,36 @@ REFERRAL_MOVES: Moves = {
         "info-requested": HUB,
         "accepted": HUB,
         "not-accepted": HUB,
-        "transferred": HUB,
         "withdrawn": REFERRER,
         "entered-in-error": REFERRER,
     },
     "info-requested": {"received": REFERRER | HUB, "not-accepted": HUB, "withdrawn": REFERRER},
-    "accepted": {"allocated": HUB, "on-hold": HUB, "withdrawn": REFERRER, "transferred": HUB},
+    "accepted": {"allocated": HUB, "on-hold": HUB, "withdrawn": REFERRER, "closed-other": HUB},
     "allocated": {
         "contacting": HUB,
         "engaged": HUB,
         "on-hold": HUB,
         "accepted": HUB,
         "withdrawn": REFERRER,
-        "transferred": HUB,
+        "closed-other": HUB,
     },
-    "contacting": {"engaged": HUB, "on-hold": HUB, "closed-unable-to-contact": HUB, "closed-declined": HUB},
+    "contacting": {
+        "engaged": HUB,
+        "on-hold": HUB,
+        "closed-unable-to-contact": HUB,
+        "closed-declined": HUB,
+        "closed-other": HUB,
+    },
     "engaged": {
         "in-support": HUB,
         "on-hold": HUB,
         "closed-declined": HUB,
         "closed-disengaged": HUB,
         "closed-completed": HUB,
+        "closed-other": HUB,
     },
     "in-support": {"on-hold": HUB, "closed-completed": HUB, "closed-disengaged": HUB, "closed-other": HUB},
-    "on-hold": dict.fromkeys(CLOSURE_REASONS, HUB),  # and back to the status held before
+    "on-hold": {},  # back to the status held before, or as that one closes
 }
 
 PRESCRIPTION_MOVES: Moves = {
@@ -95,6 +102,7 @@ MOVES: Mapping[Kind, Moves] = {"referral": REFERRAL_MOVES, "prescription": PRESC
 MECHANISMS = 2
 
 CLOSING = {
+    "prescriptions": "each one ended (completed, ended-early, not-started, ...): closing ends the support",
     "closure.summary": "what was done and what changed",
     "closure.actions_for_referrer": "what the clinician should do now; say 'No action needed' when there is nothing",
 }
@@ -106,7 +114,6 @@ REFERRAL_NEEDS: Mapping[str, Mapping[str, str]] = {
         "reason": f"one of {', '.join(NOT_ACCEPTED_REASONS)}",
         "alternative": "what the clinician should do instead",
     },
-    "transferred": {"text": "where it goes and why"},
     "withdrawn": {"text": "why it is no longer wanted"},
     "allocated": {"advisor": "the name of the link worker, and a phone number"},
     "contacting": {"contacts": "an attempt; recording it as a contact makes this move"},
@@ -136,8 +143,11 @@ def moves_from(kind: Kind, status: str, resumes_as: str | None = None) -> Mappin
 
     `resumes_as` is the status that a referral on hold was in before.
     """
-    moves = MOVES[kind].get(status, {})
-    return {resumes_as: HUB, **moves} if status == "on-hold" and resumes_as else moves
+    moves = MOVES[kind]
+    if status == "on-hold" and resumes_as:
+        closings = {to: actors for to, actors in moves[resumes_as].items() if to in CLOSURE_REASONS}
+        return {resumes_as: HUB, **closings}
+    return moves.get(status, {})
 
 
 def check_move(kind: Kind, status: str, to: str, actor: Actor, resumes_as: str | None = None) -> None:

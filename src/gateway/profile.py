@@ -12,6 +12,8 @@ from typing import Any
 from nhs_number import is_valid
 
 from gateway.errors import Issue
+from mappings.consent import Judgement
+from mappings.systems import REFERENCE_SYSTEM
 from mappings.to_referral import Sources, Translation
 
 Json = dict[str, Any]
@@ -30,13 +32,19 @@ class Rule:
     holds: Callable[[Json, Sources], bool]
 
 
+MOST_UNKNOWN = 50  # codes that no map knows, each with a finding of its own; the trace has them all
 PRSB = "Social Prescribing Information Standard v1.1"
 
 RULES = [
     Rule(
+        "contact-prohibited", "warning", "business-rule", "ServiceRequest.orderDetail",
+        "Do not contact the person directly: the referrer asks for this.",
+        "Gravity SDOHCC", lambda referral, given: not referral.get("contact_prohibited"),
+    ),
+    Rule(
         "request-active", "error", "business-rule", "ServiceRequest.status",
         "ServiceRequest.status must be active: only an active request can be sent as a referral.",
-        "R4 servicerequest.html", lambda referral, given: given.service_request["status"] == "active",
+        "R4 servicerequest.html", lambda referral, given: given.service_request.get("status") == "active",
     ),
     Rule(
         "request-wanted", "error", "business-rule", "ServiceRequest.doNotPerform",
@@ -47,22 +55,25 @@ RULES = [
         "task-requested", "error", "business-rule", "Task.status",
         "Task.status must be requested when a referral is sent; later states are set by the receiver.",
         "Gravity SDOHCC Task for referral management",
-        lambda referral, given: given.task is None or given.task["status"] == "requested",
+        lambda referral, given: given.task is None or given.task.get("status") == "requested",
     ),
     Rule(
         "one-person", "error", "business-rule", "Task.for",
-        "Task.for and ServiceRequest.subject must be the same person.",
-        "patient safety", lambda referral, given: _same_person(given.task, "for", given),
+        "Task.for and ServiceRequest.subject must be the same person: the same reference, or an identifier (system "
+        "and value) of that Patient, and both where both are given.",
+        "patient safety", lambda referral, given: "Task.for" not in given.strangers,
+    ),
+    Rule(
+        "subject-agrees", "error", "business-rule", "ServiceRequest.subject.identifier",
+        "ServiceRequest.subject.identifier is not one of the Patient that the reference leads to. Correct it, or "
+        "leave it out.",
+        "patient safety", lambda referral, given: "ServiceRequest.subject.identifier" not in given.strangers,
     ),
     Rule(
         "consent-of-person", "error", "business-rule", "Consent.patient",
-        "Consent.patient and ServiceRequest.subject must be the same person.",
-        "patient safety", lambda referral, given: _same_person(given.consent, "patient", given),
-    ),
-    Rule(
-        "consent-not-refused", "error", "business-rule", "Consent.provision.type",
-        "The consent sent with this referral refuses sharing. Do not refer without the person's agreement.",
-        PRSB, lambda referral, given: referral.get("consent", {}).get("decision") != "deny",
+        "Consent.patient and ServiceRequest.subject must be the same person: the same reference, or an identifier "
+        "(system and value) of that Patient, and both where both are given.",
+        "patient safety", lambda referral, given: "Consent.patient" not in given.strangers,
     ),
     Rule(
         "person-known", "error", "required", "ServiceRequest.subject",
@@ -71,7 +82,7 @@ RULES = [
     ),
     Rule(
         "person-name", "error", "required", "Patient.name",
-        "Patient.name needs a family or given name, so that the advisor knows whom to ask for.",
+        "Patient.name needs a current family or given name, so that the advisor knows whom to ask for.",
         PRSB, lambda referral, given: given.patient is None or _named(referral["person"]),
     ),
     Rule(
@@ -119,6 +130,11 @@ RULES = [
         ),
     ),
     Rule(
+        "record-current", "warning", "business-rule", "Patient.active",
+        "The Patient record sent is inactive, or was replaced by another. Check who the person is.",
+        "patient safety", lambda referral, given: not _superseded(given.patient or {}),
+    ),
+    Rule(
         "alive", "warning", "business-rule", "Patient.deceased",
         "The record sent says that the person has died. Check before anybody makes contact.",
         "patient safety", lambda referral, given: not referral["person"].get("deceased"),
@@ -141,11 +157,19 @@ RULES = [
         "consent", "warning", "required", "ServiceRequest.supportingInfo",
         "No consent was sent.", PRSB, lambda referral, given: bool(referral.get("consent")),
     ),
+    Rule(
+        "recognisable", "warning", "required", "ServiceRequest.identifier",
+        "A repeat of this referral cannot be recognised: send ServiceRequest.identifier with system and value.",
+        "R4 http.html#ccreate", lambda referral, given: _recognisable(given),
+    ),
 ]  # fmt: skip
 
 
-def check_referral(translation: Translation, sources: Sources, nhs_number_check: str) -> list[Issue]:
-    """All findings on one referral: errors that refuse it, warnings that go with it."""
+def check_referral(translation: Translation, sources: Sources, nhs_number_check: str, organisation: str) -> list[Issue]:
+    """All findings on one referral: errors that refuse it, warnings that go with it.
+
+    `organisation` is the ODS code of the organisation that sends it.
+    """
     referral = translation.referral
     issues = [
         Issue(rule.code, rule.text, rule.expression, rule.severity)
@@ -157,7 +181,28 @@ def check_referral(translation: Translation, sources: Sources, nhs_number_check:
         severity = "error" if nhs_number_check == "reject" else "warning"
         text = "The NHS number fails its check (ten digits, modulus 11, not all the same). Correct it or leave it out."
         issues.append(Issue("value", text, "Patient.identifier", severity))
-    return issues + [_not_understood(unknown) for unknown in translation.unknown]
+    code = referral["referrer"]["organisation"].get("ods_code")
+    if code and not code.upper().startswith(organisation.upper()):  # the code of a site starts with its trust's
+        text = "The referrer's organisation is not the one that sent the referral. Check who is to be answered."
+        issues.append(Issue("business-rule", text, "ServiceRequest.requester", "warning"))
+    issues += [_on_consent(judgement) for judgement in sources.judgements if judgement.finding]
+    issues += [_left_out(place) for place in sources.strangers if "[" in place]
+    issues += [_not_understood(unknown) for unknown in translation.unknown[:MOST_UNKNOWN]]
+    if (more := len(translation.unknown) - MOST_UNKNOWN) > 0:
+        text = f"{more} more codes are not known here. Their words are kept and shown as sent."
+        issues.append(Issue("code-invalid", text, "ServiceRequest", "warning"))
+    return list(dict.fromkeys(issues))
+
+
+def _on_consent(judgement: Judgement) -> Issue:
+    """consent-not-refused: one refusal among several Consents refuses; what does not count as agreement is said."""
+    severity = "error" if judgement.decision == "deny" else "warning"
+    return Issue("business-rule", judgement.finding or "", judgement.element, severity)
+
+
+def _left_out(place: str) -> Issue:
+    text = f"{place} leads to a record about somebody else. It was not used; correct its subject, or leave it out."
+    return Issue("business-rule", text, place, "warning")
 
 
 def _not_understood(unknown: dict[str, str | None]) -> Issue:
@@ -175,11 +220,12 @@ def _named(person: Json) -> bool:
     return bool(person.get("family_name") or person.get("given_names"))
 
 
-def _same_person(resource: Json | None, element: str, given: Sources) -> bool:
-    """Whether the element leads to the ServiceRequest's subject, by address or by an identifier of that person."""
-    named = (resource or {}).get(element, {})
-    if "reference" in named:
-        return bool(named["reference"] == given.service_request["subject"].get("reference"))
-    value = named.get("identifier", {}).get("value")
-    known = [identifier.get("value") for identifier in (given.patient or {}).get("identifier", [])]
-    return value is None or value in known
+def _superseded(patient: Json) -> bool:
+    return patient.get("active") is False or any(link.get("type") == "replaced-by" for link in patient.get("link", []))
+
+
+def _recognisable(given: Sources) -> bool:
+    """Whether the sender gave the referral a name of its own; a message has its id for that."""
+    named = [*given.service_request.get("identifier", []), *(given.task or {}).get("identifier", [])]
+    own = (one for one in named if one.get("system") not in (None, REFERENCE_SYSTEM) and one.get("value"))
+    return given.route == "epr-message" or next(own, None) is not None

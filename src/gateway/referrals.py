@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.audit import audit_row
-from gateway.errors import Duplicate, Issue, Rejected, Unavailable
+from gateway.errors import Conflict, Duplicate, Issue, Rejected, Unavailable
 from gateway.ids import instant, new_id, new_reference, now
 from gateway.journal import journal_rows
 from gateway.messages import Answer, Received, first_answer, message_row
@@ -21,7 +21,7 @@ from gateway.settings import Settings
 from gateway.sources import Known, gather
 from gateway.store.engine import Rows, Store
 from gateway.store.resources import Resource, identifier_rows, identifiers, new_rows
-from gateway.store.schema import audit, identifier, message, referral, referral_identifier
+from gateway.store.schema import audit, identifier, message, own_name, referral
 from gateway.telemetry import RequestContext
 from gateway.validation import dump
 from mappings.systems import REFERENCE_SYSTEM
@@ -59,6 +59,8 @@ class Arrival:
     known: Known
     asked: list[Asked] = field(default_factory=list)
     names: set[str] = field(default_factory=set)  # further names of the sender for this referral, system|value
+    claims: set[str] = field(default_factory=set)  # conditions under which something is created, Type?identifier=...
+    addressed_to: list[tuple[str, str]] = field(default_factory=list)  # a message's destinations: system, value
 
 
 @dataclass
@@ -100,12 +102,14 @@ async def accept(
     for kept in arrival.resources:
         if kept.type == "ServiceRequest":
             name_referral(kept.content)
+    _refuse_same_names(arrival)
     accepted = [_refer(gateway, caller, context, arrival, asked, at) for asked in arrival.asked]
     sent = answer(accepted)
     referred = {one.id for one in accepted}
     rows: list[Rows] = [
         (message, [message_row(caller, context, arrival.received, sent)]),
         (audit, [audit_row(caller, context, arrival.received.action, sent.target, sent.status)]),
+        (own_name, [_own_name(caller.organisation, claim, arrival.received.id) for claim in sorted(arrival.claims)]),
         *new_rows(caller.organisation, [kept for kept in arrival.resources if kept.id not in referred]),
     ]
     for one in accepted:
@@ -119,21 +123,25 @@ async def accept(
         if first:
             return first
         await _raise_if_referred(gateway.store, caller.organisation, arrival)
-        raise Unavailable from None  # the new reference was taken: one in many thousands, and the next try gets another
+        if arrival.claims:
+            raise Conflict("The same was created under the same condition at this moment. Send this again.") from None
+        raise Unavailable() from None  # the new reference was taken: one in many thousands; the next try gets another
     return replace(sent, audited=True)
 
 
 def _refer(
     gateway: Gateway, caller: Caller, context: RequestContext, arrival: Arrival, asked: Asked, at: datetime
 ) -> Accepted:
-    sources = gather(arrival.known, asked.service_request, asked.task, arrival.route)
+    sources = gather(arrival.known, asked.service_request, asked.task, arrival.route, instant(at)[:10])
     translation = referral_from(sources)
     findings = [
-        _placed(issue, asked.at) for issue in check_referral(translation, sources, gateway.settings.nhs_number_check)
+        _placed(issue, asked.at)
+        for issue in check_referral(translation, sources, gateway.settings.nhs_number_check, caller.organisation)
     ]
     if any(issue.severity == "error" for issue in findings):
         raise Rejected(issues=findings)
-    hub = _hub(gateway.directory, caller.organisation, sources, translation.referral)
+    hub, astray = _hub(gateway.directory, caller.organisation, sources, translation.referral, arrival.addressed_to)
+    findings += [_placed(issue, asked.at) for issue in astray]
     reference = name_referral(asked.service_request.content)
     referral_id = asked.task.id if asked.task else new_id()
     standing = {
@@ -165,13 +173,13 @@ def _refer(
         "submitted_at": at,
         "updated_at": at,
         "standing": orjson.dumps({"hub": hub, "warnings": standing["warnings"]}).decode(),
-        "content": orjson.dumps(translation.referral).decode(),
-        "trace": orjson.dumps(_trace(translation)).decode(),
+        "content": dump(translation.referral).decode(),
+        "trace": dump(_trace(translation)).decode(),
     }
     names = _names(caller.organisation, arrival, asked, referral_id)
     rows: list[Rows] = [
         (referral, [row]),
-        (referral_identifier, names),
+        (own_name, names),
         (identifier, identifier_rows(caller.organisation, task)),
     ]
     rows += journal_rows(
@@ -187,18 +195,21 @@ def _refer(
     return Accepted(referral_id, reference, task, findings, rows)
 
 
-def _hub(directory: Directory, organisation: str, sources: Sources, referral: Json) -> Json:
-    """As named in ServiceRequest.performer, else by where the person lives, else the organisation's default."""
+def _hub(
+    directory: Directory, organisation: str, sources: Sources, referral: Json, addressed_to: list[tuple[str, str]]
+) -> tuple[Json, list[Issue]]:
+    """As named in ServiceRequest.performer or the message's destination, else by where the person lives, else the
+    organisation's default; with a warning when a hub was named that is not known here."""
     performers = [reference.get("identifier", {}) for reference in sources.service_request.get("performer", [])]
     performers += (sources.performer or {}).get("identifier", [])
     address = referral["person"].get("address", {})
-    return directory.find_hub(
-        organisation,
-        [(one.get("system", ""), one.get("value", "")) for one in performers],
-        referral.get("requested_hub"),
-        [address.get("city")],
-        address.get("postcode"),
-    )
+    named = [(one.get("system", ""), one.get("value", "")) for one in performers if one] + addressed_to
+    wanted = referral.get("requested_hub")
+    hub = directory.find_hub(organisation, named, wanted, [address.get("city")], address.get("postcode"))
+    if (named or wanted) and directory.named_hub(named, wanted) is None:
+        text = f"The hub that was named is not registered here; the referral goes to {hub['name']}. Tell the sender."
+        return hub, [Issue("not-found", text, "ServiceRequest.performer", "warning")]
+    return hub, []
 
 
 def name_referral(service_request: Json) -> str:
@@ -217,14 +228,27 @@ def _names(organisation: str, arrival: Arrival, asked: Asked, referral_id: str) 
     if asked.task:
         names |= identifiers(asked.task.content)
     return [
-        {"organisation": organisation, "identifier": name, "referral_id": referral_id}
-        for name in sorted(names)
-        if not name.startswith(REFERENCE_SYSTEM)
+        _own_name(organisation, name, referral_id) for name in sorted(names) if not name.startswith(REFERENCE_SYSTEM)
     ]
 
 
+def _refuse_same_names(arrival: Arrival) -> None:
+    """Raises Rejected when two referrals of one request carry the same identifier."""
+    seen: set[str] = set()
+    for asked in arrival.asked:
+        names = identifiers(asked.service_request.content)
+        if names & seen:
+            at = f"{asked.at['ServiceRequest']}.identifier"
+            raise Rejected(issues=[Issue("duplicate", f"{at}: another request of this Bundle has it too.", at)])
+        seen |= names
+
+
+def _own_name(organisation: str, name: str, target: str) -> Json:
+    return {"organisation": organisation, "name": name, "target": target}
+
+
 async def _raise_if_referred(store: Store, organisation: str, arrival: Arrival) -> None:
-    names = [name["identifier"] for asked in arrival.asked for name in _names(organisation, arrival, asked, "")]
+    names = [name["name"] for asked in arrival.asked for name in _names(organisation, arrival, asked, "")]
     found = await find_referral(store, organisation, names)
     if found:
         raise AlreadyReferred(*found)
@@ -237,11 +261,10 @@ async def find_referral(store: Store, organisation: str, names: Sequence[str]) -
             await connection.execute(
                 select(referral.c.id, referral.c.reference, referral.c.message_id)
                 .join(
-                    referral_identifier,
-                    (referral_identifier.c.organisation == referral.c.organisation)
-                    & (referral_identifier.c.referral_id == referral.c.id),
+                    own_name,
+                    (own_name.c.organisation == referral.c.organisation) & (own_name.c.target == referral.c.id),
                 )
-                .where(referral_identifier.c.organisation == organisation, referral_identifier.c.identifier.in_(names))
+                .where(own_name.c.organisation == organisation, own_name.c.name.in_(names))
                 .limit(1)
             )
         ).one_or_none()

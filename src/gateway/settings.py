@@ -2,50 +2,65 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(
-        "sqlite+aiosqlite:///var/gateway.db",
+        default="sqlite+aiosqlite:///var/gateway.db",
         description="SQLAlchemy URL; postgresql+asyncpg://... at scale, SQLite (WAL) for one trust or a trial.",
     )
-    database_connections: int = Field(8, description="Open connections a process keeps; writes are batched on one.")
+    database_connections: int = Field(
+        default=8, description="Open connections a process keeps; writes are batched on one."
+    )
     base_url: str = Field(
-        "http://127.0.0.1:8000",
+        default="http://127.0.0.1:8000",
         description="The address others reach us at: Location headers, fullUrl, token audience.",
     )
     token_secret_file: Path = Field(
-        Path("var/token-secret"),
+        default=Path("var/token-secret"),
         description="Holds the secret that signs access tokens; made (0600) when absent. Shared by processes.",
     )
-    token_seconds: int = Field(300, description="Life of an access token; SMART Backend Services recommends <= 300 s.")
-    max_body_bytes: int = Field(5_000_000, description="Larger bodies are refused with 413 before they are parsed.")
+    token_seconds: int = Field(
+        default=300, description="Life of an access token; SMART Backend Services recommends <= 300 s."
+    )
+    max_body_bytes: int = Field(
+        default=5_000_000, description="Larger bodies are refused with 413 before they are parsed."
+    )
     nhs_number_check: str = Field(
-        "reject",
+        default="reject",
         pattern="^(reject|warn|off)$",
         description="What a wrong check digit does; many official examples fail it, so sandboxes may warn.",
     )
     worker: bool = Field(
-        True, description="Whether `gateway serve` also delivers; off where `gateway work` runs alone."
+        default=True, description="Whether `gateway serve` also delivers; off where `gateway work` runs alone."
     )
-    poll_seconds: float = Field(0.5, description="How often the worker looks for due deliveries when nothing wakes it.")
+    poll_seconds: float = Field(
+        default=0.5, description="How often the worker looks for due deliveries when nothing wakes it."
+    )
     lease_seconds: float = Field(
-        60, description="How long a claimed delivery is one worker's; after that it is due again."
+        default=60, description="How long a claimed delivery is one worker's; after that it is due again."
     )
-    send_timeout_seconds: float = Field(15, description="For one push; Rio's first answer can take 12 s.")
+    send_timeout_seconds: float = Field(default=15, description="For one push; Rio's first answer can take 12 s.")
     retry_seconds: tuple[float, ...] = Field(
-        (1, 5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800),
+        default=(1, 5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800),
         description="Longest wait before each retry (full jitter: a random part of it); within a day a dead letter.",
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @model_validator(mode="after")
+    def _lease_outlives_a_send(self) -> Self:
+        if self.lease_seconds < 2 * self.send_timeout_seconds:
+            raise ValueError("GATEWAY_LEASE_SECONDS must be at least twice GATEWAY_SEND_TIMEOUT_SECONDS.")
+        return self
 
 
 @lru_cache
 def settings() -> Settings:
     """The settings of this process, read once."""
-    return Settings()  # type: ignore[call-arg]  # every field has a default
+    return Settings()

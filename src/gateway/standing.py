@@ -26,19 +26,22 @@ from gateway.errors import IllegalMove, Issue, NotFound
 from gateway.ids import instant, new_id
 from gateway.lifecycle import (
     MECHANISMS,
+    PRESCRIPTION_MOVES,
     PRESCRIPTION_NEEDS,
+    REFERRAL_MOVES,
     Actor,
     check_move,
     check_work,
     needs_of,
 )
 from gateway.store.schema import contact, measure, prescription, session
-from mappings.clinician import ATTEMPTS
+from mappings.clinician import ATTEMPTS, uk_date, uk_moment
 from mappings.measures import swemwbs
 from mappings.referral import Closure, Contact, Measure, Prescription, Session, Standing, StatedReason
-from mappings.vocabularies import ATTENDED, CLOSURE_REASONS, NOT_ACCEPTED_REASONS, TWO_WAY
+from mappings.vocabularies import ATTENDED, CLOSURE_REASONS, NOT_ACCEPTED_REASONS, TWO_WAY, UNANSWERED
 
 CLOCKS_DIFFER = timedelta(minutes=5)
+BASELINE_BEFORE = timedelta(days=28)  # a clinician may have taken it with the person, on the way to the referral
 UNPLANNED = frozenset({"proposed", "signposted", "declined-by-person", "entered-in-error"})
 SESSIONS_AFTER = frozenset({"accepted", "waiting", "started", "completed", "ended-early"})
 
@@ -87,13 +90,14 @@ def _move(standing: Standing, move: Move, actor: Actor, at: datetime) -> Applied
         "review_date": move.review_date.isoformat() if move.review_date else None,
         "resumes_as": standing.status if move.to == "on-hold" else None,
         "closure": Closure.model_validate(move.closure.model_dump()) if move.closure else None,
+        "closed_at": None if move.to in REFERRAL_MOVES else instant(at),
     }
     return Applied(standing.model_copy(update=moved), move.to)
 
 
 def _check_needs(standing: Standing, move: Move, needs: Mapping[str, str], at: datetime) -> None:
     issues = [
-        Issue("required", f"A referral that goes to {move.to} needs {element}: {what}.", element)
+        Issue("required", _lack(standing, move, element, what), element)
         for element, what in needs.items()
         if not _is_given(standing, move, element, at)
     ]
@@ -107,10 +111,19 @@ def _check_needs(standing: Standing, move: Move, needs: Mapping[str, str], at: d
         raise IllegalMove(issues=issues)
 
 
+def _lack(standing: Standing, move: Move, element: str, what: str) -> str:
+    text = f"A referral that goes to {move.to} needs {element}: {what}."
+    if element == "prescriptions" and move.to in CLOSURE_REASONS:
+        return f"{text} Not ended yet: {_open_prescriptions(standing)}."
+    return text
+
+
 def _is_given(standing: Standing, move: Move, element: str, at: datetime) -> bool:
     match element.split("."):
         case ["contacts"]:
             return _has_been_contacted(standing, move.to)
+        case ["prescriptions"] if move.to in CLOSURE_REASONS:
+            return not _open_prescriptions(standing)
         case ["prescriptions"]:
             return any(one.status not in UNPLANNED for one in standing.prescriptions)
         case ["reason"]:
@@ -129,14 +142,18 @@ def _has_been_contacted(standing: Standing, to: str) -> bool:
         return bool(standing.contacts)
     if to == "engaged":
         return any(one.outcome in TWO_WAY for one in standing.contacts)
-    attempts = [one for one in standing.contacts if one.outcome not in TWO_WAY]
-    days = {one.at[:10] for one in attempts}
-    return len(days) >= ATTEMPTS and len({one.mechanism for one in attempts}) >= MECHANISMS
+    unanswered = [one for one in standing.contacts if one.outcome in UNANSWERED]
+    days = {uk_moment(one.at).date() for one in unanswered}
+    return len(days) >= ATTEMPTS and len({one.mechanism for one in unanswered}) >= MECHANISMS
+
+
+def _open_prescriptions(standing: Standing) -> int:
+    return sum(one.status in PRESCRIPTION_MOVES for one in standing.prescriptions)
 
 
 def _contact(standing: Standing, made: ContactMade, actor: Actor, at: datetime) -> Applied:
     check_work("contact", standing.status, actor, standing.resumes_as)
-    when = _past(made.at, at)
+    when = _happened(standing, made.at, at)
     by = made.by or (standing.advisor.name if standing.advisor else "link worker")
     new = Contact(at=instant(when), mechanism=made.mechanism, outcome=made.outcome, by=by, note=made.note)
     status = standing.status
@@ -176,7 +193,7 @@ def _session(standing: Standing, which: Prescription, held: SessionHeld, actor: 
             f"A session belongs to a prescription that the provider has accepted; this one is {which.status}. "
             "Record the provider's answer first."
         )
-    when = _past(held.at, at)
+    when = _happened(standing, held.at, at)
     status = which.status
     if held.attendance in ATTENDED and status in {"accepted", "waiting"}:
         status = "started"
@@ -194,7 +211,7 @@ def _session(standing: Standing, which: Prescription, held: SessionHeld, actor: 
 def _measure(standing: Standing, taken: MeasureTaken, actor: Actor, at: datetime) -> Applied:
     work = "follow-up measure" if taken.stage == "follow-up" else "measure"
     check_work(work, standing.status, actor, standing.resumes_as)
-    when = _past(taken.at, at)
+    when = _happened(standing, taken.at, at, BASELINE_BEFORE if taken.stage == "baseline" else timedelta(0))
     raw, score = swemwbs(taken.items)
     new = Measure(tool=taken.tool, stage=taken.stage, at=instant(when), raw=raw, score=score)
     row = new.model_dump() | {"id": new_id(), "at": when, "items": orjson.dumps(taken.items).decode()}
@@ -224,7 +241,17 @@ def _with(standing: Standing, changed: Prescription) -> list[Prescription]:
     return [changed if one.id == changed.id else one for one in standing.prescriptions]
 
 
-def _past(given: datetime | None, now: datetime) -> datetime:
-    if given and given > now + CLOCKS_DIFFER:
+def _happened(standing: Standing, given: datetime | None, now: datetime, before: timedelta = timedelta(0)) -> datetime:
+    """When it happened: now unless told, not ahead, and at most `before` earlier than the UK day of the referral."""
+    if given is None:
+        return now
+    if given > now + CLOCKS_DIFFER:
         raise IllegalMove("`at` lies in the future. Record it when it has happened.", expression="at")
-    return given or now
+    first = uk_moment(standing.submitted_at).replace(hour=0, minute=0, second=0, microsecond=0) - before
+    if given < first:  # `given` itself may be too early to be told in UK time
+        raise IllegalMove(
+            f"`at` lies before {uk_date(first.isoformat())}. What is recorded on a referral happened on the day it was "
+            f"sent or later; a baseline measure up to {BASELINE_BEFORE.days} days earlier.",
+            expression="at",
+        )
+    return given

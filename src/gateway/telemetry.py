@@ -1,18 +1,24 @@
 """Each request's ids, its line in the log, and the net under it: whatever breaks, the answer is an OperationOutcome."""
 
 import logging
+import re
 import time
 import traceback
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from uuid import UUID, uuid4
+from urllib.parse import unquote_to_bytes
+from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BadRequest, GatewayError, ServerError, TooLarge, answer
+from gateway.errors import BadRequest, GatewayError, ServerError, TooLarge, Unavailable, answer
+from gateway.store.engine import is_unreachable
+
+UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 
 log = structlog.get_logger()
 
@@ -68,12 +74,14 @@ class Telemetry:
         try:
             if trouble:
                 raise trouble
+            if CONTROLS.search(unquote_to_bytes(scope["query_string"]) + scope["path"].encode("utf-8", "replace")):
+                raise BadRequest("The address holds control characters, which nothing here is called by.")
             length = headers.get(b"content-length", b"")
             if length.isdigit() and int(length) > self.max_body_bytes:
                 raise TooLarge(f"The body may hold {self.max_body_bytes:,} bytes at most.")
             await self.app(scope, _limited(receive, self.max_body_bytes), send_with_ids)
         except Exception as error:
-            known = error if isinstance(error, GatewayError) else ServerError()
+            known = _known(error)
             if known is not error:
                 log.error(
                     "crashed", error=type(error).__name__, at=_where(error), correlation_id=context.correlation_id
@@ -93,16 +101,20 @@ class Telemetry:
             )
 
 
+def _known(error: Exception) -> GatewayError:
+    if isinstance(error, GatewayError):
+        return error
+    return Unavailable() if is_unreachable(error) else ServerError()
+
+
 def _context(headers: MutableMapping[bytes, bytes]) -> tuple[RequestContext, GatewayError | None]:
     ids = {}
     trouble = None
     for name in (b"x-request-id", b"x-correlation-id"):
-        try:
-            ids[name] = str(UUID(headers[name].decode("ascii")))
-        except (KeyError, ValueError):
-            ids[name] = str(uuid4())
-            if name in headers:
-                trouble = BadRequest(f"The header {name.decode()} must be a UUID, e.g. {ids[name]}.")
+        given = headers.get(name, b"").decode("latin-1")
+        ids[name] = given if UUID.fullmatch(given) else str(uuid4())
+        if name in headers and ids[name] != given:
+            trouble = BadRequest(f"The header {name.decode()} must be a UUID, e.g. {ids[name]}.")
     return RequestContext(ids[b"x-request-id"], ids[b"x-correlation-id"]), trouble
 
 

@@ -10,12 +10,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mappings.translate import vocabulary
-from mappings.vocabularies import ATTENDED, TWO_WAY
+from mappings.vocabularies import ATTENDED, TWO_WAY, UNANSWERED
 
 Json = dict[str, Any]
 
 UK = ZoneInfo("Europe/London")
 ATTEMPTS = 3  # at least so many before a referral may be closed as unable to contact
+PUT_OFF = {  # contacts that are neither an attempt nor a conversation
+    "cancelled-by-person": "The person cancelled",
+    "cancelled-by-us": "The hub cancelled",
+    "too-unwell": "The person was too unwell",
+}
 
 
 def clinician_line(standing: Json) -> str:
@@ -48,6 +53,11 @@ def reply_by(standing: Json) -> str:
 def first_contact(standing: Json) -> str | None:
     """When the person and the advisor first spoke."""
     return min((one["at"] for one in standing.get("contacts") or [] if one["outcome"] in TWO_WAY), default=None)
+
+
+def closed_at(standing: Json) -> str:
+    """When it came to its end, for a referral that has."""
+    return str(standing.get("closed_at") or standing["updated_at"])
 
 
 def scores(standing: Json) -> list[tuple[Json, Json]]:
@@ -97,11 +107,15 @@ def _allocated(standing: Json) -> str:
 
 
 def _contacting(standing: Json) -> str:
-    tried = [one["at"] for one in standing.get("contacts") or []]
+    contacts = sorted(standing.get("contacts") or [], key=lambda one: str(one["at"]))
+    tried = [one["at"] for one in contacts if one["outcome"] in UNANSWERED]
+    count = f"{len(tried)} of {ATTEMPTS} attempts" if len(tried) <= ATTEMPTS else f"{len(tried)} attempts"
+    if contacts and (put_off := PUT_OFF.get(contacts[-1]["outcome"])):
+        so_far = f": {count} so far" if tried else ""
+        return f"Trying to contact the person{so_far}. {put_off} on {uk_date(contacts[-1]['at'])}."
     if not tried:
         return "Trying to contact the person."
-    count = f"{len(tried)} of {ATTEMPTS} attempts" if len(tried) <= ATTEMPTS else f"{len(tried)} attempts"
-    return f"{count} to contact the person, no answer yet. Last tried on {uk_date(max(tried))}."
+    return f"{count} to contact the person, no answer yet. Last tried on {uk_date(tried[-1])}."
 
 
 def _engaged(standing: Json) -> str:
@@ -110,15 +124,20 @@ def _engaged(standing: Json) -> str:
 
 def _in_support(standing: Json) -> str:
     supports = [_support(one) for one in standing.get("prescriptions") or [] if one["status"] != "entered-in-error"]
-    return f"Support under way: {'; '.join(supports) or 'a plan is agreed'}."
+    if not supports:
+        return "In support, but there is no current social prescription."
+    return f"Support under way: {'; '.join(supports)}."
 
 
 def _support(prescription: Json) -> str:
     status = vocabulary("prescription-status").display(prescription["status"]).lower()
     line = f"{prescription['service']} with {prescription['provider']}, {status}"
-    if prescription.get("planned_sessions"):
-        return f"{line}, {attended(prescription)} of {prescription['planned_sessions']} sessions attended"
-    return f"{line}, {attended(prescription)} sessions attended" if prescription.get("sessions") else line
+    count, planned = attended(prescription), prescription.get("planned_sessions")
+    if planned and count <= planned:
+        return f"{line}, {count} of {planned} session{_s(planned)} attended"
+    if planned:
+        return f"{line}, {count} sessions attended ({planned} planned)"
+    return f"{line}, {count} session{_s(count)} attended" if prescription.get("sessions") else line
 
 
 def _on_hold(standing: Json) -> str:
@@ -132,23 +151,23 @@ def _not_accepted(standing: Json) -> str:
 
 
 def _withdrawn(standing: Json) -> str:
-    return f"Withdrawn on {_updated(standing)}: {_sentence(reason_text(standing))}"
+    return f"Withdrawn on {_ended(standing)}: {_sentence(reason_text(standing))}"
 
 
 def _completed(standing: Json) -> str:
     closure = standing.get("closure") or {}
     outcome = vocabulary("closure-reason").display(closure.get("reason") or "goals-met").lower()
-    return f"Completed on {_updated(standing)}: {outcome}.{_changes(standing)}{_action(standing)}"
+    return f"Completed on {_ended(standing)}: {outcome}.{_changes(standing)}{_action(standing)}"
 
 
 def _unable(standing: Json) -> str:
-    count = len(standing.get("contacts") or [])
-    tried = f" after {count} attempt{'s' if count != 1 else ''}" if count else ""
-    return f"Could not reach the person{tried}. Closed on {_updated(standing)}.{_action(standing)}"
+    count = sum(one["outcome"] in UNANSWERED for one in standing.get("contacts") or [])
+    tried = f" after {count} attempt{_s(count)}" if count else ""
+    return f"Could not reach the person{tried}. Closed on {_ended(standing)}.{_action(standing)}"
 
 
 def _disengaged(standing: Json) -> str:
-    return f"The person stopped taking part. Closed on {_updated(standing)}.{_changes(standing)}{_action(standing)}"
+    return f"The person stopped taking part. Closed on {_ended(standing)}.{_changes(standing)}{_action(standing)}"
 
 
 def _changes(standing: Json) -> str:
@@ -164,8 +183,12 @@ def _action(standing: Json) -> str:
     return f" For you: {_sentence(action)}" if action else ""
 
 
-def _updated(standing: Json) -> str:
-    return uk_date(standing["updated_at"])
+def _ended(standing: Json) -> str:
+    return uk_date(closed_at(standing))
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _sentence(text: str) -> str:
@@ -187,13 +210,13 @@ LINES: dict[str, Callable[[Json], str]] = {
     "on-hold": _on_hold,
     "not-accepted": _not_accepted,
     "withdrawn": _withdrawn,
-    "transferred": lambda standing: f"Moved to another hub on {_updated(standing)}: {_sentence(reason_text(standing))}",
+    "transferred": lambda standing: f"Moved to another hub on {_ended(standing)}: {_sentence(reason_text(standing))}",
     "closed-completed": _completed,
-    "closed-declined": lambda standing: f"The person declined on {_updated(standing)}.{_action(standing)}",
+    "closed-declined": lambda standing: f"The person declined on {_ended(standing)}.{_action(standing)}",
     "closed-unable-to-contact": _unable,
     "closed-disengaged": _disengaged,
     "closed-other": lambda standing: (
-        f"Closed on {_updated(standing)}: {_sentence(reason_text(standing))}{_changes(standing)}{_action(standing)}"
+        f"Closed on {_ended(standing)}: {_sentence(reason_text(standing))}{_changes(standing)}{_action(standing)}"
     ),
     "entered-in-error": lambda _: "Entered in error. Do not use.",
 }

@@ -51,12 +51,12 @@ class Filled:
     """What a map made of some resources.
 
     rows: [target, source, row id] of each field that was filled; a source that starts with a dot goes on from that of
-    the object the field is in. unknown: {"expression", "system", "code", "text"} of each code that no map knows.
+    the object the field is in. unknown: {"expression", "system", "code", "text"} of each code that no map knows, once.
     """
 
     values: Json = field(default_factory=dict)
     rows: list[list[str]] = field(default_factory=list)
-    unknown: list[dict[str, str | None]] = field(default_factory=list)
+    unknown: dict[tuple[str | None, ...], dict[str, str | None]] = field(default_factory=dict)
 
 
 def compile_rows(
@@ -182,8 +182,7 @@ def _translate(codes: CodeMap, show: str, node: Any, filled: Filled, at: str) ->
     if target:
         return target.display if show == "display" else target.code
     unknown = {"expression": at.removesuffix(".$this"), **_sent(node)}
-    if unknown not in filled.unknown:
-        filled.unknown.append(unknown)
+    filled.unknown.setdefault(tuple(unknown.values()), unknown)
     return None
 
 

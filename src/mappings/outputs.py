@@ -33,7 +33,7 @@ def _closing(standing: Json) -> Iterator[Json]:
 
 
 def _prescription(prescription: Json) -> Iterator[Json]:
-    """The prescription with its status, then the sessions attended, of those planned when that number is known."""
+    """The prescription with its status, then the sessions attended; of those planned, while that is no more."""
     status, category = vocabulary("prescription-status"), vocabulary("prescription-category")
     categories = ", ".join(category.display(code) for code in prescription["categories"])
     where = f"{prescription['service']}, {prescription['provider']}"
@@ -44,8 +44,9 @@ def _prescription(prescription: Json) -> Iterator[Json]:
         "id": prescription["id"],
         **_output("social-prescription", f"Social prescription: {categories}", valueCodeableConcept=value),
     }
-    count = _quantity(attended(prescription), "session")
-    if planned := prescription.get("planned_sessions"):
+    came, planned = attended(prescription), prescription.get("planned_sessions")
+    count = _quantity(came, "session")
+    if planned and came <= planned:
         amount: Json = {"valueRatio": {"numerator": count, "denominator": _quantity(planned, "session")}}
     elif prescription.get("sessions"):
         amount = {"valueQuantity": count}

@@ -35,6 +35,14 @@ class Practice(Shape):
     name: str | None = None
 
 
+class ContactPerson(Shape):
+    """Next of kin, carer or emergency contact."""
+
+    name: str | None = None
+    relationship: str | None = None
+    phone: str | None = None
+
+
 class Person(Shape):
     family_name: str | None = None
     given_names: list[str] = []
@@ -51,6 +59,7 @@ class Person(Shape):
     phones: list[Telephone] = []
     emails: list[str] = []
     preferred_contact: str | None = None
+    contacts: list[ContactPerson] = []
     gp_practice: Practice | None = None
     deceased: str | None = None
     sensitive: bool = False
@@ -91,6 +100,13 @@ class Consent(Shape):
     basis: str | None = None
 
 
+class SharedDocument(Shape):
+    """Something sent along that is no risk, goal or consent, in words; `type` is a FHIR resource type."""
+
+    type: str | None = None
+    text: str
+
+
 class Referral(Shape):
     """What the clinician asked for, in the words of the social-prescribing side. Never changes after receipt."""
 
@@ -101,10 +117,13 @@ class Referral(Shape):
     referrer: Referrer
     return_response_to: str | None = None
     reasons: list[Reason]
+    contact_prohibited: bool = False  # the referrer asks not to contact the person directly
+    order_details: list[str] = []
     presenting_text: str | None = None
     what_matters: str | None = None
     risks: list[Risk] = []
     consent: Consent | None = None
+    shared_documents: list[SharedDocument] = []
     requested_hub: str | None = None
 
 
@@ -187,4 +206,5 @@ class Standing(Shape):
     prescriptions: list[Prescription] = []
     measures: list[Measure] = []
     closure: Closure | None = None
+    closed_at: str | None = None  # when it came to its end; what is recorded later does not move it
     warnings: list[str] = []  # what the checks on receipt noticed

@@ -5,6 +5,7 @@ pass on the canonical form. Sources: UK Core 2.6 identifier systems; the variant
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 SNOMED = "http://snomed.info/sct"
@@ -57,6 +58,7 @@ _SPELLINGS = [
 ]
 
 
+@lru_cache(maxsize=1024)  # few systems come again and again
 def canonical(system: str) -> str:
     """The canonical spelling of a system we know; any other as it came."""
     return next((known for spelling, known in _SPELLINGS if spelling.match(system)), system)

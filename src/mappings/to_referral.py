@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mappings.consent import Judgement
 from mappings.fields import Filled, Row, compile_rows, fill
 from mappings.systems import NHS_NUMBER, ODS_ORGANISATION, ODS_SITE, canonical, pattern
 from mappings.translate import code_map, names, read
+from mappings.words import answer_in_words, concept_in_words, name_in_full, resource_in_words
 
 Json = dict[str, Any]
 
@@ -26,7 +28,8 @@ class Sources:
     patient: Json | None = None
     service_request: Json = field(default_factory=dict)
     task: Json | None = None
-    consent: Json | None = None
+    consent: Json | None = None  # the strictest, when there are several
+    judgements: list[Judgement] = field(default_factory=list)  # what each Consent says, the strictest first
     requester_role: Json | None = None  # PractitionerRole
     requester: Json | None = None  # Practitioner
     organization: Json | None = None  # the requester's
@@ -34,6 +37,8 @@ class Sources:
     practice: Json | None = None  # the person's GP practice
     supporting: list[Json] = field(default_factory=list)  # what ServiceRequest.supportingInfo leads to
     reasons: list[Json] = field(default_factory=list)  # what ServiceRequest.reasonReference leads to
+    references: list[Json] = field(default_factory=list)  # those of both that lead to nothing that was sent
+    strangers: list[str] = field(default_factory=list)  # elements that should mean the subject, and do not
     route: str = "epr-api"
 
 
@@ -59,7 +64,7 @@ def referral_from(sources: Sources) -> Translation:
     fill(ROWS, roots_of(sources), filled, filled.values)
     filled.values.setdefault("reasons", [])
     missing = [row.target for row in ROWS if row.required and not _filled(filled.values, row)]
-    return Translation(filled.values, filled.rows, filled.unknown, missing, MAP_VERSIONS)
+    return Translation(filled.values, filled.rows, list(filled.unknown.values()), missing, MAP_VERSIONS)
 
 
 def explain(rows: list[list[str]], map_versions: Mapping[str, str]) -> list[dict[str, str | None]]:
@@ -88,14 +93,6 @@ def explain(rows: list[list[str]], map_versions: Mapping[str, str]) -> list[dict
     return explained
 
 
-def name_in_full(name: Any) -> str | None:
-    """A HumanName as one text: its own text, else prefix, given and family names."""
-    if not isinstance(name, dict):
-        return str(name)
-    parts = [*name.get("prefix", []), *name.get("given", []), name.get("family")]
-    return name.get("text") or " ".join(part for part in parts if part) or None
-
-
 def nhs_number(value: Any) -> str:
     """Its digits, without the spaces or hyphens it is often written with."""
     return str(value).replace(" ", "").replace("-", "")
@@ -106,9 +103,12 @@ def yes_when_true(value: Any) -> str | None:
 
 
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "answer-in-words": answer_in_words,
     "canonical-system": canonical,
+    "concept-in-words": concept_in_words,
     "name-in-full": name_in_full,
     "nhs-number": nhs_number,
+    "resource-in-words": resource_in_words,
     "yes-when-true": yes_when_true,
 }
 
@@ -127,8 +127,23 @@ def roots_of(sources: Sources) -> dict[str, list[Any]]:
         "%practice": _one(sources.practice),
         "%supporting": sources.supporting,
         "%reasons": sources.reasons,
+        "%decision": [judgement.decision for judgement in sources.judgements[:1]],
+        "%documents": [one for one in sources.supporting if not _has_a_row(one)]
+        + [one for one in sources.reasons if "code" not in one],
+        "%references": sources.references,
         "%route": [sources.route],
     }
+
+
+def _has_a_row(resource: Json) -> bool:
+    """Whether a resource sent along is a risk, a goal, the consent or a contact, which have rows of their own."""
+    match resource.get("resourceType"):
+        case "Flag":
+            return resource.get("status") == "active"
+        case "RiskAssessment":
+            return resource.get("status") not in ("entered-in-error", "cancelled")
+        case type_:
+            return type_ in ("Goal", "Consent", "RelatedPerson")
 
 
 def _one(resource: Json | None) -> list[Json]:

@@ -5,10 +5,11 @@ output, executionPeriod, lastModified and the line for the clinician at the end 
 sets what; statusReason.text with rejected, cancelled, on-hold, failed) and FHIR COW (sessions progress as a ratio).
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from mappings.clinician import clinician_line, first_contact, reason_text
+from mappings.clinician import clinician_line, closed_at, first_contact, reason_text
 from mappings.outputs import outputs
 from mappings.systems import HUB_SYSTEM, REFERENCE_SYSTEM, SNOMED, TASK_CODE, reference_identifier
 from mappings.translate import Target, code_map, vocabulary
@@ -60,13 +61,37 @@ def task_from(received: Json | None, service_request_id: str, patient_id: str | 
     task["lastModified"] = _not_before(task["authoredOn"], standing["updated_at"])
     task["owner"] = _owner(standing)
     if started := first_contact(standing):
-        ended = {"end": standing["updated_at"]} if status.code in ENDED and standing["updated_at"] >= started else {}
+        end = closed_at(standing)
+        ended = {"end": end} if status.code in ENDED and end >= started else {}
         task["executionPeriod"] = {"start": started, **ended}
     line = {"authorString": GATEWAY, "time": standing["updated_at"], "text": clinician_line(standing)}
     task["note"] = [*(note for note in sent.get("note", []) if note.get("authorString") != GATEWAY), line]
     if results := [*outputs(standing), *sent.get("output", [])]:
         task["output"] = results
+    if contained := task.pop("contained", []):
+        task |= {"contained": kept} if (kept := _still_named(task, contained)) else {}
     return task
+
+
+def _still_named(task: Json, contained: list[Json]) -> list[Json]:
+    """The contained resources that something still refers to (invariant dom-3): the sender's owner, say, is gone."""
+    named: set[str] = set()
+    waiting = [task, *(one for one in contained if "#" in _fragments(one))]  # "#" is the Task itself
+    while waiting:
+        found = set(_fragments(waiting)) - named
+        named |= found
+        waiting = [one for one in contained if f"#{one.get('id')}" in found]
+    return [one for one in contained if f"#{one.get('id')}" in named or "#" in _fragments(one)]
+
+
+def _fragments(value: Any) -> Iterator[str]:
+    """Every text inside that may be a reference to something contained."""
+    if isinstance(value, str):
+        if value.startswith("#"):
+            yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _fragments(each)
 
 
 def status_of(standing: Json) -> tuple[Target, Target]:

@@ -37,6 +37,7 @@ ContactOutcome = Literal[
     "too-unwell",
 ]
 TWO_WAY: frozenset[str] = frozenset({"spoke", "attended"})
+UNANSWERED: frozenset[str] = frozenset({"no-answer", "left-message", "wrong-number", "message-sent", "did-not-attend"})
 
 Attendance = Literal[  # attended or did not attend code
     "attended",  # 5
@@ -61,7 +62,6 @@ CLOSURE_REASONS: Mapping[str, tuple[str, ...]] = {  # closing status -> the clos
         "moved-away",
         "admitted-or-too-unwell",
         "needs-met-elsewhere",
-        "transferred",
         "safeguarding-or-statutory-lead",
         "deceased",
         "service-ended",

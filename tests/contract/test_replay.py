@@ -20,6 +20,7 @@ from tools.contract.telling import FORM, Exchange
 from adapters.ports import TaskUpdate
 from adapters.rio.callback import FhirCallback
 from gateway.demo.parties import private_key
+from gateway.ids import instant, now
 from gateway.security.client import assertion
 
 Json = dict[str, Any]
@@ -69,6 +70,8 @@ async def test_the_examples_can_be_sent_and_the_answers_are_as_described(
         body = written.body(*operation, one.name) if taken and one.name else asked.body
         if not isinstance(body, bytes):
             body = renamed(body, names)
+        if isinstance(body, dict) and "at" in body:
+            body["at"] = instant(now())  # the story's day is before this referral's
         mine = replace(asked, at=renamed(asked.at, names), query=renamed(asked.query, names))
 
         ids = {"X-Request-Id": str(uuid4())}

@@ -69,6 +69,10 @@ async def test_it_puts_the_task_as_stored_signed_and_with_its_ids(
         (200, None, True, False),
         (201, None, True, False),
         (204, None, True, False),
+        (200, outcome("processing"), False, False),  # RiO tells of faults inside a 200
+        (201, outcome("exception") | {"issue": [{"severity": "fatal", "code": "exception"}]}, False, False),
+        (200, outcome("informational") | {"issue": [{"severity": "warning", "code": "informational"}]}, True, False),
+        (200, {"resourceType": "Task", "issue": [{"severity": "error"}]}, True, False),
         (409, outcome("duplicate"), True, False),
         (409, outcome("conflict"), False, False),
         (410, None, False, True),
@@ -90,6 +94,15 @@ async def test_what_each_answer_means(
     answer = await callback.send_task(update)
 
     assert (answer.status, answer.delivered, answer.gone) == (status, delivered, gone)
+
+
+@respx.mock
+async def test_of_a_fault_inside_a_200_nobody_knows_what_it_did(callback: FhirCallback, update: TaskUpdate) -> None:
+    respx.put(f"{URL}/Task/t1").respond(200, json=outcome("processing", "not saved"))
+
+    answer = await callback.send_task(update)
+
+    assert (answer.phase, answer.answer) == ("answer", "processing: not saved")
 
 
 @pytest.mark.parametrize(

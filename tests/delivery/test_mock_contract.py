@@ -156,3 +156,12 @@ async def test_r7_an_answer_may_be_lost_after_the_update_is_filed(epr: Any, put:
 
     assert (await put(a_task())).status_code == 504
     assert await epr.versions("SP-1111-2222-3333") == [1]
+
+
+async def test_r8_a_fault_may_come_inside_a_200(epr: Any, put: Any, a_task: Make) -> None:
+    await epr.fail(fail_next=1, status=200)
+
+    answer = await put(a_task())
+
+    assert (answer.status_code, answer.json()["issue"][0]["severity"]) == (200, "error")
+    assert (await epr.record())["referrals"] == {}

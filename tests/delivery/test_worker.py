@@ -353,11 +353,24 @@ async def test_a_worker_killed_between_sending_and_recording_costs_a_repeat_and_
     assert (await epr.record())["repeats"] == 1
 
 
-async def test_a_lease_shorter_than_a_send_is_refused_at_the_start(store: Store, settings: Settings) -> None:
-    wrong = settings.model_copy(update={"lease_seconds": 10, "send_timeout_seconds": 15})
+async def test_a_fault_inside_a_200_is_tried_again(due: Any, epr: Any, working: Any, until: Until) -> None:
+    await due.destination(epr.url)
+    await due.referral(A)
+    await epr.fail(fail_next=1, status=200)
 
-    with pytest.raises(ValueError, match="GATEWAY_LEASE_SECONDS"):
-        await gateway.delivery.run(store, wrong, asyncio.Event())
+    async with working():
+        await until(all_delivered(due))
+
+    assert await epr.versions(A) == [1]
+    assert [(one.status, one.phase) for one in await due.attempts()] == [(200, "answer"), (200, "done")]
+    assert (await due.heartbeat()).last_failure == "answered 200 with an error"
+
+
+def test_a_lease_shorter_than_a_send_is_no_setting() -> None:
+    with pytest.raises(ValueError, match="GATEWAY_LEASE_SECONDS must be at least twice") as refusal:
+        Settings.model_validate({"lease_seconds": 29, "database_url": "postgresql+asyncpg://user:word@host/name"})
+
+    assert "word" not in str(refusal.value)
 
 
 async def _is(found: Awaitable[Any], expected: Any) -> bool:

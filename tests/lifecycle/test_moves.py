@@ -37,7 +37,6 @@ delivery-failed withdrawn E
 received info-requested H
 received accepted H
 received not-accepted H
-received transferred H
 received withdrawn E
 received entered-in-error E
 info-requested received EH
@@ -46,31 +45,28 @@ info-requested withdrawn E
 accepted allocated H
 accepted on-hold H
 accepted withdrawn E
-accepted transferred H
+accepted closed-other H
 allocated contacting H
 allocated engaged H
 allocated on-hold H
 allocated accepted H
 allocated withdrawn E
-allocated transferred H
+allocated closed-other H
 contacting engaged H
 contacting on-hold H
 contacting closed-unable-to-contact H
 contacting closed-declined H
+contacting closed-other H
 engaged in-support H
 engaged on-hold H
 engaged closed-declined H
 engaged closed-disengaged H
 engaged closed-completed H
+engaged closed-other H
 in-support on-hold H
 in-support closed-completed H
 in-support closed-disengaged H
 in-support closed-other H
-on-hold closed-completed H
-on-hold closed-declined H
-on-hold closed-unable-to-contact H
-on-hold closed-disengaged H
-on-hold closed-other H
 """
 PRESCRIPTION = """
 proposed agreed H
@@ -104,6 +100,7 @@ started completed HP
 started ended-early HP
 started entered-in-error H
 """
+NOT_IN_USE = {"transferred"}  # until the gateway itself makes the new referral at the other hub
 LETTERS: dict[Actor, str] = {
     "referrer": "E",
     "referral_handler": "H",
@@ -140,10 +137,19 @@ def is_allowed(kind: Kind, status: str, to: str, actor: Actor) -> bool:
     return True
 
 
-@pytest.mark.parametrize("held", ["accepted", "allocated", "contacting", "engaged", "in-support"])
-def test_a_paused_referral_resumes_only_where_it_was(held: str) -> None:
+@pytest.mark.parametrize(
+    ("held", "closings"),
+    [
+        ("accepted", {"closed-other"}),
+        ("allocated", {"closed-other"}),
+        ("contacting", {"closed-declined", "closed-unable-to-contact", "closed-other"}),
+        ("engaged", {"closed-completed", "closed-declined", "closed-disengaged", "closed-other"}),
+        ("in-support", {"closed-completed", "closed-disengaged", "closed-other"}),
+    ],
+)
+def test_a_paused_referral_resumes_where_it_was_or_closes_as_it_could_have_there(held: str, closings: set[str]) -> None:
     for to, actor in product(REFERRAL_STATUSES, ACTORS):
-        if (to == held or to in CLOSURE_REASONS) and LETTERS[actor] == "H":
+        if to in {held, *closings} and LETTERS[actor] == "H":
             check_move("referral", "on-hold", to, actor, resumes_as=held)
         else:
             with pytest.raises(IllegalMove):
@@ -168,7 +174,7 @@ def test_a_refusal_says_what_is_allowed_now_and_by_whom() -> None:
         "This referral cannot go from allocated to closed-completed. From allocated it may go to: "
         "contacting (hub manager or referral handler), engaged (hub manager or referral handler), "
         "on-hold (hub manager or referral handler), accepted (hub manager or referral handler), "
-        "withdrawn (referrer), transferred (hub manager or referral handler)."
+        "withdrawn (referrer), closed-other (hub manager or referral handler)."
     )
     assert refusal.value.issues[0].code == "business-rule"
     assert refusal.value.issues[0].expression == "to"
@@ -182,7 +188,7 @@ def test_a_move_of_somebody_else_says_whose_it_is() -> None:
 def test_the_tables_speak_of_known_statuses_only() -> None:
     for kind, statuses in (("referral", REFERRAL_STATUSES), ("prescription", PRESCRIPTION_STATUSES)):
         moves = MOVES[kind]  # type: ignore[index]
-        assert set(moves) | {to for row in moves.values() for to in row} == set(statuses)
+        assert set(moves) | {to for row in moves.values() for to in row} == set(statuses) - NOT_IN_USE
     assert set(REFERRAL_NEEDS) < {to for row in REFERRAL_MOVES.values() for to in row}
     assert set(PRESCRIPTION_NEEDS) < {to for row in PRESCRIPTION_MOVES.values() for to in row}
 

@@ -53,6 +53,8 @@ def after(*changes: Change, start: Standing = RECEIVED, actor: Actor = "referral
 ALLOCATED = after(Move(to="accepted"), ALLOCATE)
 ENGAGED = after(SPOKE, start=ALLOCATED)
 IN_SUPPORT = after(DEBT_ADVICE, start=ENGAGED)
+NOT_STARTED = PrescriptionMove(to="not-started", text="She found a job first.")
+SUPPORTED = after(OfPrescription(IN_SUPPORT.prescriptions[0].id, NOT_STARTED), start=IN_SUPPORT)  # and may be closed
 
 
 def refused(standing: Standing, change: Change, actor: Actor = "referral_handler") -> GatewayError:
@@ -78,6 +80,9 @@ def test_what_is_not_accepted_says_why_and_what_to_do_instead() -> None:
     assert given.reason is not None
     assert (given.reason.code, given.reason.text) == ("outside-area", "Outside the area")
     assert given.alternative == "Refer to the Eastmere hub."
+    assert elements(refused(RECEIVED, Move(to="not-accepted", reason="outside-area", alternative="\u200b"))) == [
+        "alternative"
+    ]
 
 
 def test_allocation_names_the_link_worker_and_reallocation_starts_afresh() -> None:
@@ -135,12 +140,52 @@ def test_nothing_is_recorded_before_it_has_happened() -> None:
     assert elements(refused(ALLOCATED, ContactMade(at=tomorrow, mechanism="email", outcome="spoke"))) == ["at"]
 
 
-def attempts(*made: tuple[int, str]) -> Standing:
+@pytest.mark.parametrize(
+    ("at", "allowed"),
+    [
+        ("2026-03-02T00:00:00Z", True),  # the day of the referral, before it came
+        ("2026-03-01T23:59:59Z", False),
+        ("2026-03-10T12:05:00Z", True),  # clocks differ
+        ("2026-03-10T12:05:01Z", False),
+        ("0001-01-01T00:00:00Z", False),
+        ("9999-12-31T23:59:59Z", False),
+    ],
+)
+def test_what_is_recorded_happened_between_the_day_of_the_referral_and_now(at: str, allowed: bool) -> None:
+    started = after(OfPrescription(IN_SUPPORT.prescriptions[0].id, PrescriptionMove(to="accepted")), start=IN_SUPPORT)
+    items = [3] * 7
+    for made in (
+        SPOKE.model_copy(update={"at": datetime.fromisoformat(at)}),
+        OfPrescription(started.prescriptions[0].id, SessionHeld(at=datetime.fromisoformat(at), attendance="attended")),
+        MeasureTaken(tool="swemwbs", stage="review", at=datetime.fromisoformat(at), items=items),
+    ):
+        if allowed:
+            after(made, start=started)
+        else:
+            assert elements(refused(started, made)) == ["at"]
+
+
+def test_the_day_of_the_referral_is_a_uk_day() -> None:
+    summer = ALLOCATED.model_copy(update={"submitted_at": "2025-06-30T23:30:00.000Z"})  # 1 July in London
+    midnight = datetime(2025, 6, 30, 23, 0, tzinfo=UTC)
+
+    assert after(SPOKE.model_copy(update={"at": midnight}), start=summer).status == "engaged"
+    assert elements(refused(summer, SPOKE.model_copy(update={"at": midnight - timedelta(minutes=1)}))) == ["at"]
+
+
+def test_a_baseline_may_have_been_taken_on_the_way_to_the_referral() -> None:
+    def baseline(days: int) -> MeasureTaken:
+        at = datetime(2026, 3, 2, tzinfo=UTC) - timedelta(days=days)
+        return MeasureTaken(tool="swemwbs", stage="baseline", at=at, items=[3] * 7)
+
+    assert after(baseline(28), start=ENGAGED).measures[0].at == "2026-02-02T00:00:00.000Z"
+    assert "before 2 February 2026" in str(refused(ENGAGED, baseline(29)))
+
+
+def attempts(*made: tuple[int, str], outcome: str = "no-answer") -> Standing:
     return after(
         *(
-            ContactMade.model_validate(
-                {"at": NOW - timedelta(days=days), "mechanism": mechanism, "outcome": "no-answer"}
-            )
+            ContactMade.model_validate({"at": NOW - timedelta(days=days), "mechanism": mechanism, "outcome": outcome})
             for days, mechanism in made
         ),
         start=ALLOCATED,
@@ -154,6 +199,9 @@ def attempts(*made: tuple[int, str]) -> Standing:
         (attempts((3, "telephone"), (2, "letter")), False),  # two only
         (attempts((3, "telephone"), (2, "telephone"), (1, "telephone")), False),  # one mechanism
         (attempts((3, "telephone"), (3, "letter"), (1, "telephone")), False),  # two on one day
+        (attempts((3, "telephone"), (2, "email"), (1, "telephone"), outcome="cancelled-by-us"), False),
+        (attempts((3, "telephone"), (2, "email"), (1, "telephone"), outcome="cancelled-by-person"), False),
+        (attempts((3, "telephone"), (2, "email"), (1, "telephone"), outcome="too-unwell"), False),
     ],
 )
 def test_nobody_is_given_up_after_few_attempts(standing: Standing, allowed: bool) -> None:
@@ -250,7 +298,7 @@ def test_measures_are_scored_and_follow_up_comes_after_closing() -> None:
     def taken(stage: str) -> MeasureTaken:
         return MeasureTaken(tool="swemwbs", stage=stage, items=[2, 3, 2, 2, 3, 3, 2])
 
-    measured = after(taken("baseline"), start=IN_SUPPORT)
+    measured = after(taken("baseline"), start=SUPPORTED)
     assert [(one.raw, one.score) for one in measured.measures] == [(17, 16.88)]
     assert "recorded while a referral is closed" in str(refused(measured, taken("follow-up")))
 
@@ -259,19 +307,49 @@ def test_measures_are_scored_and_follow_up_comes_after_closing() -> None:
     assert "any more" in str(refused(closed, taken("review")))
 
 
+def test_what_is_recorded_after_closing_does_not_move_the_day_it_closed() -> None:
+    closed = after(Move(to="closed-completed", closure=CLOSURE), start=SUPPORTED)
+    follow_up = MeasureTaken(tool="swemwbs", stage="follow-up", items=[4] * 7)
+
+    later = apply(closed, follow_up, "referral_handler", NOW + timedelta(days=90)).standing
+
+    assert closed.closed_at == later.closed_at == "2026-03-10T12:00:00.000Z"
+    assert SUPPORTED.closed_at is None
+
+
+def test_closing_ends_what_was_prescribed_and_says_how_many_are_left() -> None:
+    close = Move(to="closed-completed", closure=CLOSURE)
+    two = after(DEBT_ADVICE, start=IN_SUPPORT)
+    assert elements(refused(two, close)) == ["prescriptions"]
+    assert "Not ended yet: 2." in str(refused(two, close).issues[0].text)
+
+    one = after(OfPrescription(two.prescriptions[0].id, NOT_STARTED), start=two)
+    assert "Not ended yet: 1." in str(refused(one, close).issues[0].text)
+    none = after(OfPrescription(two.prescriptions[1].id, NOT_STARTED), start=one)
+    assert after(close, start=none).status == "closed-completed"
+
+
+def test_someone_who_dies_or_moves_away_may_be_closed_from_any_status_of_the_work() -> None:
+    closure = CLOSURE.model_copy(update={"reason": "moved-away"})
+
+    for standing in (after(Move(to="accepted")), ALLOCATED, after(NO_ANSWER, start=ALLOCATED), ENGAGED, SUPPORTED):
+        assert after(Move(to="closed-other", closure=closure), start=standing).status == "closed-other"
+
+
 @pytest.mark.parametrize(
     ("given", "missing"),
     [
         (None, ["closure.reason", "closure.summary", "closure.actions_for_referrer"]),
         ({"reason": "deceased"}, ["closure.reason"]),  # belongs to closed-other
         ({"summary": " "}, ["closure.summary"]),
+        ({"summary": "\u00ad\u200b \u2060"}, ["closure.summary"]),  # soft hyphen, zero-width space, word joiner
         ({"actions_for_referrer": ""}, ["closure.actions_for_referrer"]),
     ],
 )
 def test_a_closure_leaves_nothing_blank(given: dict[str, str] | None, missing: list[str]) -> None:
     closure = None if given is None else ClosureGiven.model_validate(CLOSURE.model_dump() | given)
 
-    error = refused(IN_SUPPORT, Move(to="closed-completed", closure=closure))
+    error = refused(SUPPORTED, Move(to="closed-completed", closure=closure))
 
     assert elements(error) == missing
     assert {issue.code for issue in error.issues} == {"required"}

@@ -6,15 +6,19 @@ some time later, and `task.json` what the EPR then receives.
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.sources import gather
+from gateway.store.resources import Resource
 from mappings.to_referral import Sources
 
 Json = dict[str, Any]
 
+RECEIVED = datetime(2026, 2, 1, tzinfo=UTC)
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -31,31 +35,9 @@ class Example:
         """What the gateway hands to the translation: the Bundle's resources by the part they play."""
         bundle = self.read("request")
         known = {entry["fullUrl"]: entry["resource"] for entry in bundle["entry"]}
-
-        def only(type_: str) -> Json | None:
-            return next((one for one in known.values() if one["resourceType"] == type_), None)
-
-        def follow(reference: Json | None) -> Json | None:
-            return known.get((reference or {}).get("reference", ""))
-
-        request = only("ServiceRequest") or {}
-        patient = follow(request["subject"]) or {}
-        asker = follow(request["requester"]) or {}
-        role = asker if asker["resourceType"] == "PractitionerRole" else None
-        return Sources(
-            patient=patient,
-            service_request=request,
-            task=only("Task"),
-            consent=only("Consent"),
-            requester_role=role,
-            requester=follow((role or {}).get("practitioner")),
-            organization=follow(role["organization"]) if role else asker,
-            performer=next(filter(None, map(follow, request.get("performer", []))), None),
-            practice=next(filter(None, map(follow, patient.get("generalPractitioner", []))), None),
-            supporting=[found for found in map(follow, request.get("supportingInfo", [])) if found],
-            reasons=[found for found in map(follow, request.get("reasonReference", [])) if found],
-            route="epr-message" if bundle["type"] == "message" else "epr-api",
-        )
+        sent = {one["resourceType"]: Resource(one["resourceType"], "", 1, RECEIVED, one) for one in known.values()}
+        route = "epr-message" if bundle["type"] == "message" else "epr-api"
+        return gather(known, sent["ServiceRequest"], sent.get("Task"), route, RECEIVED.date().isoformat())
 
     @property
     def referred(self) -> tuple[Json | None, str, str]:

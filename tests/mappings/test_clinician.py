@@ -58,6 +58,22 @@ def tried(*days: str) -> dict[str, Any]:
             tried("2026-07-02", "2026-07-03", "2026-07-06", "2026-07-07"),
             "4 attempts to contact the person, no answer yet. Last tried on 7 July 2026.",
         ),
+        ("contacting", {}, "Trying to contact the person."),
+        (
+            "contacting",
+            {"contacts": [{"at": "2026-07-06", "outcome": "cancelled-by-person"}]},
+            "Trying to contact the person. The person cancelled on 6 July 2026.",
+        ),
+        (
+            "contacting",
+            {"contacts": [*tried("2026-07-02")["contacts"], {"at": "2026-07-06", "outcome": "cancelled-by-us"}]},
+            "Trying to contact the person: 1 of 3 attempts so far. The hub cancelled on 6 July 2026.",
+        ),
+        (
+            "contacting",
+            {"contacts": [{"at": "2026-07-02", "outcome": "too-unwell"}, *tried("2026-07-06")["contacts"]]},
+            "1 of 3 attempts to contact the person, no answer yet. Last tried on 6 July 2026.",
+        ),
         (
             "engaged",
             {"contacts": [{"at": "2026-07-02", "outcome": "no-answer"}, {"at": "2026-07-06", "outcome": "spoke"}]},
@@ -69,7 +85,22 @@ def tried(*days: str) -> dict[str, Any]:
             "Support under way: Debt advice appointment with Northdale Money Advice, started, "
             "2 of 4 sessions attended.",
         ),
-        ("in-support", {}, "Support under way: a plan is agreed."),
+        (
+            "in-support",
+            {"prescriptions": [{**DEBT, "status": "entered-in-error"}]},
+            "In support, but there is no current social prescription.",
+        ),
+        (
+            "in-support",
+            {"prescriptions": [{**DEBT, "planned_sessions": 1}]},
+            "Support under way: Debt advice appointment with Northdale Money Advice, started, "
+            "2 sessions attended (1 planned).",
+        ),
+        (
+            "in-support",
+            {"prescriptions": [{**DEBT, "planned_sessions": None, "sessions": [{"attendance": "attended"}]}]},
+            "Support under way: Debt advice appointment with Northdale Money Advice, started, 1 session attended.",
+        ),
         (
             "on-hold",
             {"reason": {"code": "on-hold", "text": "In hospital"}, "review_date": "2026-08-03"},
@@ -102,10 +133,19 @@ def tried(*days: str) -> dict[str, Any]:
         ),
         (
             "closed-unable-to-contact",
-            tried("2026-07-02", "2026-07-03", "2026-07-06"),
+            {
+                "contacts": [
+                    *tried("2026-07-02", "2026-07-03", "2026-07-06")["contacts"],
+                    {"at": "2026-07-07", "outcome": "cancelled-by-us"},
+                ]
+            },
             "Could not reach the person after 3 attempts. Closed on 10 July 2026.",
         ),
-        ("closed-disengaged", {}, "The person stopped taking part. Closed on 10 July 2026."),
+        (
+            "closed-disengaged",
+            {"closed_at": "2026-07-08T12:00:00.000Z"},  # a follow-up measure came two days later
+            "The person stopped taking part. Closed on 8 July 2026.",
+        ),
         (
             "closed-other",
             {"closure": {**MET, "reason": "moved-away"}},

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mappings.consent import Judgement
 from mappings.referral import Referral
 from mappings.to_referral import MAP_VERSIONS, Sources, explain, referral_from
 
@@ -107,7 +108,7 @@ def test_where_a_sensitive_person_can_be_found_is_not_copied(examples: Any) -> N
             "O",
             ["b"],
         ),
-        ([{"use": "old", "family": "X"}, {"use": "usual", "family": "U", "given": ["a", "b"]}], "U", ["a", "b"]),
+        ([{"family": "X"}, {"use": "usual", "family": "U", "given": ["a", "b"]}], "U", ["a", "b"]),
         ([{"family": "Plain", "given": ["c"]}], "Plain", ["c"]),
         ([{"text": "Only Words"}], "Only Words", None),
         ([{"use": "official", "family": "O", "given": [None, "b"], "_given": [{"id": "x"}]}], "O", ["b"]),
@@ -138,10 +139,10 @@ def test_a_local_identifier_keeps_its_zeros_and_gets_the_tidy_system() -> None:
     assert made["local_identifiers"] == [{"system": "https://fhir.nhs.uk/Id/UBRN", "value": "000123"}]
 
 
-def test_the_current_home_is_the_address() -> None:
-    past = {"use": "home", "line": ["Then"], "period": {"end": "2020-01-01"}}
-    assert person(address=[past, {"use": "temp", "line": ["Now"]}])["address"] == {"lines": ["Now"]}
-    assert person(address=[past])["address"] == {"lines": ["Then"]}
+def test_where_the_person_stays_now_comes_before_the_home() -> None:
+    home, refuge = {"use": "home", "line": ["Home"]}, {"use": "temp", "line": ["Refuge"]}
+    assert person(address=[home, refuge])["address"] == {"lines": ["Refuge"]}
+    assert person(address=[{"line": ["Somewhere"]}, home])["address"] == {"lines": ["Home"]}
     assert "address" not in person(address=[{"use": "billing", "line": ["Bills"]}])
 
 
@@ -171,20 +172,111 @@ def test_the_first_reason_is_primary_wherever_it_stands() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("consent", "decision"),
-    [
-        ({"status": "active", "provision": {"type": "permit"}}, "permit"),
-        ({"status": "active", "provision": {"type": "deny"}}, "deny"),
-        ({"status": "active"}, "permit"),
-        ({"status": "inactive", "provision": {"type": "permit"}}, "deny"),
-        ({"status": "rejected"}, "deny"),
-        ({"status": "proposed", "provision": {"type": "permit"}}, "not-asked"),
-    ],
-)
-def test_what_the_person_agreed_to(consent: Json, decision: str) -> None:
-    translation = referral_from(Sources(consent={"resourceType": "Consent", **consent}))
-    assert translation.referral["consent"]["decision"] == decision
+def test_of_several_consents_the_strictest_is_told() -> None:
+    consent = {"resourceType": "Consent", "scope": {"text": "Sharing"}, "dateTime": "2026-01-30"}
+    translation = referral_from(Sources(consent=consent, judgements=[Judgement("deny"), Judgement("permit")]))
+    assert translation.referral["consent"] == {"scope": "Sharing", "decision": "deny", "given_at": "2026-01-30"}
+
+
+def test_an_order_not_to_contact_the_person() -> None:
+    coded = {"system": "urn:any", "code": "contacting-subject-prohibited", "display": "Contacting subject prohibited"}
+    made = translated_request(orderDetail=[{"coding": [coded]}, {"text": "Ring her sister instead"}])
+    assert made["contact_prohibited"] is True
+    assert made["order_details"] == ["Contacting subject prohibited", "Ring her sister instead"]
+    assert translated_request(orderDetail=[{"text": "Mornings"}])["contact_prohibited"] is False
+
+
+def test_every_word_meant_for_the_advisor_is_in_the_presenting_text() -> None:
+    request = {"note": [{"text": "Note."}], "patientInstruction": "Told.", "code": {"text": "Asked for."}}
+    task = {
+        "description": "Described.",
+        "note": [{"text": "Please ring after 5pm."}],
+        "input": [
+            {"type": {"text": "Care plan"}, "valueString": "On the shared drive"},
+            {"type": {"text": "Sessions"}, "valueQuantity": {"value": 6, "unit": "weeks"}},
+        ],
+    }
+    text = referral_from(Sources(service_request=request, task=task)).referral["presenting_text"]
+    assert text.split("\n\n") == [
+        "Note.",
+        "Told.",
+        "Asked for.",
+        "Described.",
+        "Please ring after 5pm.",
+        "Care plan: On the shared drive",
+        "Sessions: 6 weeks",
+    ]
+
+
+def test_the_people_around_the_person() -> None:
+    mother = {
+        "relationship": [{"coding": [{"code": "N", "display": "Next-of-Kin"}]}],
+        "name": {"given": ["Ada"], "family": "Example"},
+        "telecom": [{"system": "email", "value": "ada@example.com"}, {"system": "phone", "value": "01632 960111"}],
+    }
+    carer = {"resourceType": "RelatedPerson", "name": [{"text": "Bo"}], "relationship": [{"text": "Carer"}]}
+    patient = {"resourceType": "Patient", "contact": [mother]}
+    made = referral_from(Sources(patient=patient, supporting=[carer])).referral["person"]
+    assert made["contacts"] == [
+        {"name": "Ada Example", "relationship": "Next-of-Kin", "phone": "01632 960111"},
+        {"name": "Bo", "relationship": "Carer"},
+    ]
+    restricted = patient | {"meta": {"security": [{"code": "R"}]}}
+    assert "contacts" not in referral_from(Sources(patient=restricted, supporting=[carer])).referral["person"]
+
+
+def test_language_and_interpreter_as_uk_core_has_them() -> None:
+    url = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSCommunication"
+    parts = [
+        {"url": "language", "valueCodeableConcept": {"coding": [{"code": "bn", "display": "Bengali"}]}},
+        {"url": "interpreterRequired", "valueBoolean": True},
+    ]
+    made = person(extension=[{"url": url, "extension": parts}])
+    assert (made["language"], made["interpreter_needed"]) == ("Bengali", True)
+
+
+def test_all_that_a_risk_assessment_says() -> None:
+    assessment = {
+        "resourceType": "RiskAssessment",
+        "status": "final",
+        "prediction": [{"outcome": {"text": "Falls"}}, {"outcome": {"coding": [{"display": "Self-neglect"}]}}],
+        "note": [{"text": "Lives alone."}],
+        "mitigation": "Pendant alarm",
+    }
+    bare = {"resourceType": "RiskAssessment", "status": "final", "code": {"text": "Risk of falling"}}
+    risks = referral_from(Sources(supporting=[assessment, bare])).referral["risks"]
+    assert [risk["text"] for risk in risks] == [
+        "Falls\n\nSelf-neglect\n\nLives alone.\n\nPendant alarm",
+        "Risk of falling",
+    ]
+
+
+def test_nothing_sent_along_is_dropped_unseen() -> None:
+    answer = {"answer": [{"valueCoding": {"display": "Never"}}, {"valueBoolean": True}]}
+    supporting: list[Json] = [
+        {"resourceType": "Condition", "code": {"coding": [{"display": "Asthma"}]}},
+        {"resourceType": "Condition", "code": {"text": "X"}, "verificationStatus": {"coding": [{"code": "refuted"}]}},
+        {"resourceType": "Observation", "status": "final", "code": {"text": "PHQ-9"}, "valueInteger": 14},
+        {"resourceType": "QuestionnaireResponse", "status": "completed", "item": [{"text": "Feels safe?", **answer}]},
+        {"resourceType": "DocumentReference", "status": "current", "content": [{"attachment": {"title": "Letter"}}]},
+        {"resourceType": "Flag", "status": "inactive", "code": {"text": "Dog"}},
+        {"resourceType": "Observation", "status": "entered-in-error", "code": {"text": "Wrong"}},
+        {"resourceType": "List", "status": "current"},
+    ]
+    references = [{"type": "CarePlan", "display": "Plan of March"}, {"reference": "https://elsewhere.example/List/1"}]
+    made = referral_from(Sources(supporting=supporting, references=references)).referral
+    assert [tuple(document.values()) for document in made["shared_documents"]] == [
+        ("Condition", "Asthma"),
+        ("Condition", "X (refuted)"),
+        ("Observation", "PHQ-9: 14"),
+        ("QuestionnaireResponse", "Feels safe?: Never, yes"),
+        ("DocumentReference", "Letter"),
+        ("Flag", "Dog (inactive)"),
+        ("Observation", "Entered in error: do not use."),
+        ("List", "Sent without words: ask the referrer."),
+        ("CarePlan", "Plan of March"),
+        ("https://elsewhere.example/List/1",),
+    ]
 
 
 def test_nothing_at_all_still_gives_a_referral() -> None:

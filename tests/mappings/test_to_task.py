@@ -206,6 +206,22 @@ def test_sessions_are_a_ratio_of_those_planned() -> None:
     }
 
 
+def test_more_sessions_than_planned_are_a_number_of_their_own() -> None:
+    prescription = {
+        "id": "p-1",
+        "kind": "referral",
+        "categories": ["debt-advice"],
+        "provider": "Northdale Money Advice",
+        "service": "Debt advice appointment",
+        "status": "started",
+        "planned_sessions": 1,
+        "issued_at": "2026-02-02T10:00:00.000Z",
+        "sessions": [{"at": f"2026-02-0{day}T09:00:00.000Z", "attendance": "attended"} for day in (3, 4)],
+    }
+    sessions = task_from(None, "sr1", "p1", standing("in-support", prescriptions=[prescription]))["output"][1]
+    assert sessions["valueQuantity"]["value"] == 2
+
+
 def test_one_measure_alone_is_given_once() -> None:
     measure = {"tool": "swemwbs", "stage": "baseline", "at": "2026-02-02T10:00:00.000Z", "raw": 21, "score": 19.25}
     (output,) = task_from(None, "sr1", "p1", standing("engaged", measures=[measure]))["output"]
@@ -219,6 +235,26 @@ def test_the_time_worked_begins_with_the_first_conversation() -> None:
     assert ended == {"start": "2026-02-02T09:00:00.000Z", "end": "2026-02-03T09:00:00.000Z"}
 
 
+def test_the_time_worked_ends_when_it_closed_whatever_comes_later() -> None:
+    followed_up = closed("closed-completed", "goals-met") | {"closed_at": "2026-02-02T17:00:00.000Z"}
+
+    assert task_from(None, "sr1", "p1", followed_up)["executionPeriod"]["end"] == "2026-02-02T17:00:00.000Z"
+
+
 def test_a_status_without_a_row_is_refused() -> None:
     with pytest.raises(ValueError, match="no row in the status maps"):
         task_from(None, "sr1", "p1", standing("lost"))
+
+
+def test_what_nothing_refers_to_any_more_goes() -> None:
+    """The hub takes the place of the sender's owner, which may have been a contained Organization (dom-3)."""
+    hub, park = (
+        {"resourceType": kind, "id": id_, "name": id_} for kind, id_ in (("Organization", "hub"), ("Location", "park"))
+    )
+    site = {"resourceType": "Location", "id": "site", "partOf": {"reference": "#park"}}
+    sent = {**SENT, "contained": [hub, park, site], "owner": {"reference": "#hub"}}
+    assert "contained" not in task_from(sent, "sr1", "p1", standing())
+
+    task = task_from({**sent, "location": {"reference": "#site"}}, "sr1", "p1", standing())
+    assert [one["id"] for one in task["contained"]] == ["park", "site"]
+    assert check(task) == []

@@ -60,7 +60,10 @@ SENT_TASK: Json = {
 EPR = Caller("demo-epr", TRUST, "epr", frozenset({"system/*.cruds"}))
 
 
-def platform_caller(*hubs: str, scopes: str = "platform/referrals.read platform/referrals.write") -> Caller:
+ALL = "platform/referrals.read platform/referrals.write platform/deliveries.read"
+
+
+def platform_caller(*hubs: str, scopes: str = ALL) -> Caller:
     return Caller("platform-" + "-".join(hubs), "LIFEROOMS", "platform", frozenset(scopes.split()), frozenset(hubs))
 
 

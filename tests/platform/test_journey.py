@@ -40,6 +40,9 @@ async def all_the_way(platform: Platform, id_: str) -> dict[str, object]:
     last = shown["prescriptions"][1]["id"]
     await platform.tell(f"{id_}/prescriptions/{last}/sessions", attendance="attended")
     await platform.tell(f"{id_}/prescriptions/{last}/sessions", attendance="did-not-attend")
+    await platform.tell(f"{id_}/prescriptions/{last}/transitions", to="completed")
+    first, why = shown["prescriptions"][0]["id"], "She has paid what she owed."
+    await platform.tell(f"{id_}/prescriptions/{first}/transitions", to="not-started", text=why)
     await platform.tell(f"{id_}/measures", tool="swemwbs", stage="closure", items=CLOSURE)
     closure = {"reason": "goals-met", "summary": "Debts in hand.", "actions_for_referrer": "No action needed."}
     return await platform.tell(f"{id_}/transitions", to="closed-completed", closure=closure, by="Sam Okafor")
@@ -51,9 +54,9 @@ async def test_the_whole_journey(platform: Platform, refer: Refer) -> None:
     shown = await all_the_way(platform, id_)
 
     closed = ReferralView.model_validate(shown)
-    assert (closed.status, closed.version, closed.allowed_moves) == ("closed-completed", 16, [])
+    assert (closed.status, closed.version, closed.allowed_moves) == ("closed-completed", 18, [])
     assert [contact.outcome for contact in closed.contacts] == ["no-answer", "no-answer", "spoke"]
-    assert [prescription.status for prescription in closed.prescriptions] == ["accepted", "started"]
+    assert [prescription.status for prescription in closed.prescriptions] == ["not-started", "completed"]
     assert [session.attendance for session in closed.prescriptions[1].sessions] == ["attended", "did-not-attend"]
     assert [(measure.stage, measure.score) for measure in closed.measures] == [("baseline", 16.88), ("closure", 21.54)]
     assert await platform.read(f"/{id_}") == shown
@@ -66,11 +69,12 @@ async def test_each_event_has_one_task_version_and_one_delivery_for_each_destina
     await all_the_way(platform, id_)
 
     events = Events.model_validate(await platform.read(f"/{id_}/events")).events
-    assert [event.number for event in events] == list(range(1, 17))
+    assert [event.number for event in events] == list(range(1, 19))
     assert [event.type for event in events] == [
         *("submitted", "received", "accepted", "allocated"),
         *("contact", "contact", "contact", "measure", "prescription", "prescription"),
-        *("prescription-move", "prescription-move", "session", "session", "measure", "closed-completed"),
+        *("prescription-move", "prescription-move", "session", "session"),
+        *("prescription-move", "prescription-move", "measure", "closed-completed"),
     ]
     async with store.reading() as connection:
         tasks = (
@@ -114,9 +118,9 @@ async def test_the_task_follows_each_step(platform: Platform, refer: Refer, stor
         ("in-progress", "prescriptions-issued"),
         ("completed", "goals-met"),
     ]
-    assert [len(task["note"]) for task in tasks] == [2] * 16  # what the sender wrote, and our line of the day
+    assert [len(task["note"]) for task in tasks] == [2] * 18  # what the sender wrote, and our line of the day
     assert row.task_status == "completed"
-    assert (row.status, row.version) == ("closed-completed", 16)
+    assert (row.status, row.version) == ("closed-completed", 18)
 
 
 async def test_a_referral_that_is_not_accepted_says_what_to_do_instead(platform: Platform, refer: Refer) -> None:
@@ -175,7 +179,6 @@ async def test_the_view_tells_what_may_be_done_now(platform: Platform, refer: Re
         "info-requested",
         "accepted",
         "not-accepted",
-        "transferred",
     ]
     assert set(shown["allowed_moves"][2]["needs"]) == {"reason", "alternative"}
     assert shown["referral"]["person"]["family_name"] == "Testcase"

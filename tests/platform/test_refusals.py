@@ -1,6 +1,7 @@
 """What the platform's door refuses, and that nothing is stored then."""
 
 import asyncio
+import base64
 from typing import Any
 from uuid import uuid4
 
@@ -43,6 +44,7 @@ async def test_an_illegal_move_is_refused_with_what_is_allowed_and_changes_nothi
         ("contacts", {"mechanism": "pigeon", "outcome": "spoke"}, "mechanism"),
         ("contacts", {"mechanism": "letter", "outcome": "spoke", "at": "2026-03-02T10:00:00"}, "at"),  # no zone
         ("contacts", {"mechanism": "letter", "outcome": "spoke", "at": "0001-01-01T00:00:00+14:00"}, "at"),
+        ("contacts", {"mechanism": "letter", "outcome": "spoke", "by": "\u200b"}, "by"),
         ("measures", {"tool": "swemwbs", "stage": "baseline", "items": [1, 2, 3]}, "items"),
         ("prescriptions", {"kind": "referral", "categories": [], "provider": "P", "service": "S"}, "categories"),
     ],
@@ -57,7 +59,19 @@ async def test_a_change_that_does_not_fit_names_the_element(
     assert refused.json()["issue"][0]["expression"] == [element]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff", b"[" * 10_000, '{"to": "received"}'.encode("utf-16")])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"\xff",
+        b"[" * 10_000,
+        '{"to": "received"}'.encode("utf-16"),
+        b'{"to": "not-accepted", "to": "received"}',
+        b'{"to": "received", "closure": {"reason": "a", "reason": "b"}}',
+    ],
+)
 async def test_a_body_that_cannot_be_read_is_refused(platform: Platform, refer: Refer, body: bytes) -> None:
     path = f"/platform/v1/referrals/{await refer()}/transitions"
 
@@ -77,7 +91,7 @@ async def test_another_hubs_referral_is_not_found(platform: Platform, connect: C
     assert (await platform.read(f"/{id_}"))["version"] == 1
 
 
-@pytest.mark.parametrize("id_", ["01981f3e-6b7a-7c3d-9e21-5a4f0b8c7d10", "1", "%00"])
+@pytest.mark.parametrize("id_", ["01981f3e-6b7a-7c3d-9e21-5a4f0b8c7d10", "1"])
 async def test_an_unknown_referral_is_not_found(platform: Platform, id_: str) -> None:
     assert (await platform.http.get(f"/platform/v1/referrals/{id_}")).status_code == 404
 
@@ -88,6 +102,7 @@ async def test_each_client_does_what_its_token_says(connect: Connect, refer: Ref
 
     assert (await reader.read(f"/{id_}"))["id"] == id_
     assert (await reader.post(f"{id_}/transitions", {"to": "received"})).status_code == 403
+    assert (await reader.http.get(f"/platform/v1/referrals/{id_}/deliveries")).status_code == 403
     assert (await connect(EPR).http.get(f"/platform/v1/referrals/{id_}")).status_code == 403
     nobody = connect(EPR).http
     del nobody.headers["Authorization"]
@@ -182,11 +197,30 @@ async def test_the_list_pages_through_all_of_a_hubs_referrals(connect: Connect, 
     assert [one["id"] for one in (await both.read("", updated_since=changed))["referrals"]] == [ids[0]]
 
 
-@pytest.mark.parametrize("cursor", ["x", "////", "bm90IGEgY3Vyc29y", "MDAwMS0wMS0wMVQwMDowMDowMCswOTowMHx4"])
+NUL = base64.urlsafe_b64encode(b"2026-03-02T09:30:00+00:00|\0").decode()
+
+
+@pytest.mark.parametrize("cursor", ["x", "////", "bm90IGEgY3Vyc29y", "MDAwMS0wMS0wMVQwMDowMDowMCswOTowMHx4", NUL, "\0"])
 async def test_a_made_up_cursor_is_refused(platform: Platform, cursor: str) -> None:
     answer = await platform.http.get("/platform/v1/referrals", params={"cursor": cursor})
 
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_any_time_may_be_asked_for(platform: Platform, refer: Refer, at: str) -> None:
+    await refer()
+
+    assert len((await platform.read("", updated_since=at))["referrals"]) == (at < "2")
+
+
+async def test_a_contact_of_the_year_1_is_refused(platform: Platform, refer: Refer) -> None:
+    id_ = await allocated(platform, refer)
+    made = {"mechanism": "telephone", "outcome": "spoke", "at": "0001-01-01T00:00:00Z"}
+
+    refused = await platform.post(f"{id_}/contacts", made)
+
+    assert (refused.status_code, refused.json()["issue"][0]["expression"]) == (422, ["at"])
 
 
 async def test_every_access_leaves_one_audit_row(platform: Platform, refer: Refer, store: Store) -> None:

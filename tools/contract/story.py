@@ -40,9 +40,7 @@ async def tell() -> tuple[FastAPI, list[Exchange]]:
             await platform.not_accept(teller, second)
             await platform.be_refused(teller, second)
             await epr.follow(teller, task)
-            await teller.call(
-                "status: The database answers, one destination has something due", epr.EPR, "GET /_status"
-            )
+            await teller.call("status: The database answers, but updates have waited for long", epr.EPR, "GET /_status")
         finally:
             await running.http.aclose()
             await running.store.close()

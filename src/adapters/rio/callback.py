@@ -8,7 +8,7 @@ from standardwebhooks import Webhook
 
 from adapters.http import DestinationError, Neighbour, Reply, tls_context
 from adapters.ports import Answer, TaskUpdate
-from adapters.scrub import issue_codes, scrub
+from adapters.scrub import issue_codes, scrub, tells_of_failure
 
 
 class FhirCallback:
@@ -24,16 +24,19 @@ class FhirCallback:
         self._neighbours: dict[str, Neighbour] = {}
 
     async def send_task(self, update: TaskUpdate) -> Answer:
-        """2xx, or 409 with the issue code `duplicate`, is delivered; 410 is gone; all else is worth another try."""
+        """2xx without a fault inside, or 409 with the issue code `duplicate`, is delivered; 410 is gone; all else is
+        worth another try."""
         try:
             neighbour = self._neighbour(update.url)
         except DestinationError as refusal:
             return Answer("connect", 0, answer=str(refusal))
         reply = await neighbour.put(f"Task/{update.task_id}", update.body, _headers(update))
         there_already = reply.status == 409 and "duplicate" in issue_codes(reply.body)
-        delivered = there_already or (reply.status is not None and 200 <= reply.status < 300)
+        fine = reply.status is not None and 200 <= reply.status < 300
+        fault_inside = fine and tells_of_failure(reply.body)
+        delivered = there_already or (fine and not fault_inside)
         return Answer(
-            reply.phase,
+            "answer" if fault_inside else reply.phase,
             reply.milliseconds,
             reply.status,
             scrub(reply.body),

@@ -32,14 +32,15 @@ class Referral:
 class Faults(BaseModel):
     """The next `fail_next` updates (of one Task, when `task_id` is given) go wrong, after a wait of `delay_ms`.
 
-    With a `status` that is the answer, with `retry_after` in seconds beside it; without one the answer is only late.
+    With a `status` that is the answer, an OperationOutcome that tells of an error (inside a 200 too), with
+    `retry_after` in seconds beside it; without one the answer is only late.
     `stored` says that the update is applied all the same, so that only its answer is lost.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     fail_next: int = Field(ge=0)
-    status: int | None = Field(503, ge=300, le=599)
+    status: int | None = Field(503, ge=200, le=599)
     delay_ms: int = Field(0, ge=0, le=60_000)
     retry_after: int | None = None
     stored: bool = False

@@ -10,31 +10,53 @@ from gateway.ids import new_id
 from gateway.messages import Received
 from gateway.referrals import Arrival, Asked
 from gateway.sources import Known
-from gateway.store.resources import Resource, find_by_identifier, load
+from gateway.store.resources import Resource, find_by_identifier, identifiers, load
 from gateway.validation import SUPPORTED
+from mappings.systems import REFERENCE_SYSTEM
 
 Json = dict[str, Any]
 
 KEPT = SUPPORTED - {"Bundle", "Parameters", "OperationOutcome", "MessageHeader", "Subscription"}
+LONGEST_IDENTIFIER = 510
 FULFIL = ("http://hl7.org/fhir/CodeSystem/task-code", "fulfill")
+
+UNSENT = Issue(
+    "informational",
+    "Stored, but not sent: this ServiceRequest becomes a referral when you POST a Task whose focus it is.",
+    "ServiceRequest",
+    "warning",
+)
 
 
 def new_resource(content: Json, received: Received) -> Resource:
     """The first version of what was sent; the sender's own id and version are not kept (R4 http.html#create)."""
     kept = Resource(content["resourceType"], new_id(), 1, received.at, content)
     kept.stamp()
+    if kept.type in {"ServiceRequest", "Task"} and "identifier" in content:
+        # A reference is this gateway's to give: one that was sent may be another referral's.
+        content["identifier"] = [one for one in content["identifier"] if one.get("system") != REFERENCE_SYSTEM]
+        if not content["identifier"]:
+            del content["identifier"]
     return kept
 
 
 def bundle_names(entries: list[Json], addresses: dict[int, str]) -> dict[str, str]:
-    """fullUrl -> address here, for the entries that get one; with a RESTful fullUrl also the sender's Type/id."""
-    names = {}
+    """fullUrl -> address here, for the entries that get one; with a RESTful fullUrl also the sender's Type/id.
+
+    Raises Rejected when two entries have the same Type/id on different servers: a reference might mean either.
+    """
+    names: dict[str, str] = {}
     for index, address in addresses.items():
         full_url = entries[index].get("fullUrl")
-        if full_url:
-            names[full_url] = address
-            if full_url.startswith("http"):
-                names["/".join(full_url.split("/")[-2:])] = address
+        if not full_url:
+            continue
+        names[full_url] = address
+        if full_url.startswith("http"):
+            short = "/".join(full_url.split("/")[-2:])
+            if names.setdefault(short, address) != address:
+                at = f"Bundle.entry[{index}].fullUrl"
+                text = f"{at}: another entry has the same type and id. Name the entries by urn:uuid."
+                raise Rejected(issues=[Issue("duplicate", text, at)])
     return names
 
 
@@ -50,6 +72,7 @@ async def resolve(
     found = Found()
     for kept, at in resources:
         rewrite(kept.content, names, exchange.base_url, at, found)
+        found.issues += too_long_identifiers(kept.content, at)
     await _resolve_conditional(exchange, found)
     known: Known = {kept.reference: kept.content for kept, _ in resources}
     missing = found.local.keys() - known.keys()
@@ -63,6 +86,14 @@ async def resolve(
     return known
 
 
+def too_long_identifiers(content: Json, at: str) -> list[Issue]:
+    """A finding when an identifier is too long to be looked up by."""
+    if all(len(name) <= LONGEST_IDENTIFIER for name in identifiers(content)):
+        return []
+    text = f"{at}.identifier: system and value together may have {LONGEST_IDENTIFIER} characters at most."
+    return [Issue("too-long", text, f"{at}.identifier")]
+
+
 async def _resolve_conditional(exchange: Exchange, found: Found) -> None:
     for reference, at in found.conditional:
         type_, _, query = reference["reference"].partition("?")
@@ -74,12 +105,13 @@ async def _resolve_conditional(exchange: Exchange, found: Found) -> None:
                 expression=f"{at}.reference",
             )
         reference["reference"] = f"{type_}/{ids[0]}"
+        found.local[reference["reference"]].append(at)
 
 
 async def match_identifier(exchange: Exchange, type_: str, query: str, expression: str) -> list[str]:
     """The ids that a criterion identifier=system|value matches. Raises Rejected for any other criterion."""
     name, _, value = query.partition("=")
-    if name != "identifier" or "|" not in value or "&" in value:
+    if name != "identifier" or "|" not in value or "&" in value or len(value) > LONGEST_IDENTIFIER:
         text = f"{expression}: the only condition this gateway matches is identifier=system|value."
         raise Rejected(issues=[Issue("not-supported", text, expression)])
     async with exchange.gateway.store.reading() as connection:
@@ -131,7 +163,7 @@ def find_referrals(arrival: Arrival, places: dict[str, str], *, tasks_needed: bo
         arrival.asked += [
             _asked(kept, None, arrival.known, places)
             for kept in arrival.resources
-            if kept.type == "ServiceRequest" and kept.reference not in tasks and kept.content["status"] == "active"
+            if kept.type == "ServiceRequest" and kept.reference not in tasks and kept.content.get("status") == "active"
         ]
 
 

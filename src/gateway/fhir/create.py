@@ -6,19 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Issue, NotFound, Rejected, VersionConflict, warnings_outcome
-from gateway.fhir.arrivals import KEPT, find_referrals, match_identifier, new_resource, resolve
-from gateway.fhir.exchange import Exchange, open_exchange, read_body
-from gateway.messages import Answer
+from gateway.fhir.arrivals import KEPT, UNSENT, find_referrals, match_identifier, new_resource, resolve
+from gateway.fhir.exchange import Exchange, Json, open_exchange, receive
+from gateway.messages import Answer, Received
 from gateway.referrals import Accepted, AlreadyReferred, Arrival, accept
 from gateway.store.resources import Resource, read
 from gateway.validation import dump
-
-UNSENT = Issue(
-    "informational",
-    "Stored. This ServiceRequest becomes a referral when you POST a Task whose focus it is.",
-    "ServiceRequest",
-    "information",
-)
 
 
 async def create(request: Request) -> Response:
@@ -28,7 +21,14 @@ async def create(request: Request) -> Response:
     if type_ not in KEPT:
         raise NotFound(f"{type_[:40]} is not a resource type that this gateway stores. See metadata.")
     exchange.require(f"system/{type_}.c")
-    received, content = await read_body(exchange, f"POST /FHIR/R4/{type_}")
+
+    async def handle(received: Received, content: Json) -> Answer:
+        return await _create(exchange, type_, received, content)
+
+    return await receive(exchange, f"POST /FHIR/R4/{type_}", handle)
+
+
+async def _create(exchange: Exchange, type_: str, received: Received, content: Json) -> Answer:
     if content["resourceType"] != type_:
         text = f"The body is not a {type_}, which this address takes."
         raise Rejected(issues=[Issue("invalid", text, "resourceType")])
@@ -37,22 +37,23 @@ async def create(request: Request) -> Response:
         return matched
     kept = new_resource(content, received)
     known = await resolve(exchange, [(kept, type_)], {})
-    arrival = Arrival(received, "epr-api", [kept], known)
+    condition = exchange.request.headers.get("if-none-exist")
+    claims = {f"{type_}?{condition.removeprefix(f'{type_}?')}"} if condition else set()
+    arrival = Arrival(received, "epr-api", [kept], known, claims=claims)
     find_referrals(arrival, {kept.reference: type_}, tasks_needed=True)
 
     def answer(accepted: list[Accepted]) -> Answer:
         return _answer(exchange, accepted[0].task if accepted else kept, accepted)
 
     try:
-        sent = await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
+        return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
     except AlreadyReferred as already:
-        if type_ != "Task" or "if-none-exist" not in request.headers:
+        if type_ != "Task" or condition is None:
             raise
         return await _stored(exchange, "Task", already.headers["Location"].split("/")[1])
-    return exchange.send(sent)
 
 
-async def _if_none_exist(exchange: Exchange, type_: str) -> Response | None:
+async def _if_none_exist(exchange: Exchange, type_: str) -> Answer | None:
     query = exchange.request.headers.get("if-none-exist")
     if query is None:
         return None
@@ -62,7 +63,7 @@ async def _if_none_exist(exchange: Exchange, type_: str) -> Response | None:
     return await _stored(exchange, type_, ids[0]) if ids else None
 
 
-async def _stored(exchange: Exchange, type_: str, id_: str) -> Response:
+async def _stored(exchange: Exchange, type_: str, id_: str) -> Answer:
     """200 with what is there already, instead of a second one (R4 http.html#ccreate)."""
     async with exchange.gateway.store.reading() as connection:
         found = await read(connection, exchange.caller.organisation, type_, id_)
@@ -70,7 +71,7 @@ async def _stored(exchange: Exchange, type_: str, id_: str) -> Response:
     version, updated_at, content = found
     kept = Resource(type_, id_, version, updated_at, {})
     body = b"" if exchange.prefer == "minimal" else content.encode()
-    return exchange.send(Answer(200, body, _headers(exchange, kept)))
+    return Answer(200, body, _headers(exchange, kept))
 
 
 def _answer(exchange: Exchange, kept: Resource, accepted: list[Accepted]) -> Answer:

@@ -1,13 +1,14 @@
 """What every FHIR request goes through before its own part: who, what media type, what body."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import Forbidden, NotAcceptable, Rejected, UnsupportedMediaType
-from gateway.messages import Answer, Received
+from gateway.errors import Duplicate, Forbidden, GatewayError, NotAcceptable, Rejected, UnsupportedMediaType
+from gateway.messages import Answer, Received, first_answer
 from gateway.referrals import Gateway
 from gateway.security import Caller
 from gateway.telemetry import RequestContext
@@ -72,8 +73,7 @@ async def open_exchange(request: Request) -> Exchange:
 
 
 def _check_accept(request: Request) -> None:
-    wanted = request.query_params.get("_format")
-    if wanted is not None:
+    if request.scope["query_string"] and (wanted := request.query_params.get("_format")) is not None:
         if wanted.replace(" ", "+") not in JSON_FORMATS:  # a bare + in an address means a space
             raise NotAcceptable
         return
@@ -84,6 +84,21 @@ def _check_accept(request: Request) -> None:
             _check_version(parameters, NotAcceptable)
             return
     raise NotAcceptable
+
+
+async def receive(exchange: Exchange, action: str, handle: Callable[[Received, Json], Awaitable[Answer]]) -> Response:
+    """Reads the body and has it handled; a repeat of what was answered before gets that answer, whatever now holds."""
+    received, resource = await read_body(exchange, action)
+    try:
+        answer = await handle(received, resource)
+    except Duplicate:
+        raise
+    except GatewayError:
+        first = await first_answer(exchange.gateway.store, exchange.caller, exchange.context, received)
+        if first is None:
+            raise
+        answer = first
+    return exchange.send(answer)
 
 
 async def read_body(exchange: Exchange, action: str) -> tuple[Received, Json]:
@@ -98,7 +113,7 @@ async def read_body(exchange: Exchange, action: str) -> tuple[Received, Json]:
     issues = check(resource)
     if issues:
         raise Rejected(issues=issues)
-    return Received(action, exchange.request.url.path, body), resource
+    return Received(action, exchange.request.scope["path"], body), resource
 
 
 def _check_version(parameters: list[str], error: type[NotAcceptable] | type[UnsupportedMediaType]) -> None:

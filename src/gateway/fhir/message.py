@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import BadRequest, Issue, Rejected, warnings_outcome
-from gateway.fhir.arrivals import KEPT, bundle_names, find_referrals, new_resource, resolve
-from gateway.fhir.exchange import Exchange, open_exchange, read_body
+from gateway.fhir.arrivals import KEPT, bundle_names, find_referrals, new_resource, resolve, too_long_identifiers
+from gateway.fhir.exchange import Exchange, open_exchange, receive
 from gateway.ids import instant, new_id
 from gateway.messages import Answer, Received
 from gateway.referrals import Accepted, Arrival, accept
@@ -16,6 +16,7 @@ from gateway.validation import dump
 
 Json = dict[str, Any]
 
+ACTION = "POST /FHIR/R4/$process-message"
 EVENTS = "https://fhir.nhs.uk/CodeSystem/message-events-bars"
 REASONS = "https://fhir.nhs.uk/CodeSystem/message-reason-bars"
 
@@ -26,9 +27,19 @@ async def process_message(request: Request) -> Response:
     if "x-request-id" not in request.headers:
         issue = Issue("required", "Send the header X-Request-Id with a UUID; a retry of the message keeps it.")
         raise BadRequest(issues=[issue])
-    received, bundle = await read_body(exchange, "POST /FHIR/R4/$process-message")
-    header = _header(bundle)
     exchange.require("system/ServiceRequest.c", "system/Task.c")
+
+    async def handle(received: Received, bundle: Json) -> Answer:
+        return await _process(exchange, received, bundle)
+
+    return await receive(exchange, ACTION, handle)
+
+
+async def _process(exchange: Exchange, received: Received, bundle: Json) -> Answer:
+    header = _header(bundle)
+    too_long = too_long_identifiers(bundle, "Bundle")
+    if too_long:
+        raise Rejected(issues=too_long)
     arrival, places = await _arrival(exchange, received, bundle)
     find_referrals(arrival, places, tasks_needed=False)
     if len(arrival.asked) != 1:
@@ -38,7 +49,7 @@ async def process_message(request: Request) -> Response:
     def answer(accepted: list[Accepted]) -> Answer:
         return _answer(exchange, bundle, header, arrival.resources, accepted[0])
 
-    return exchange.send(await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer))
+    return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
 
 
 def _header(bundle: Json) -> Json:
@@ -50,7 +61,7 @@ def _header(bundle: Json) -> Json:
             issues.append(Issue("required", f"{at} is missing: each entry of a message is a resource.", at))
     if issues:
         pass
-    elif bundle["resourceType"] != "Bundle" or bundle["type"] != "message":
+    elif bundle["resourceType"] != "Bundle" or bundle.get("type") != "message":
         issues.append(Issue("value", "$process-message takes a Bundle of type message.", "Bundle.type"))
     elif first.get("resourceType") != "MessageHeader":
         text = "The first entry must be the MessageHeader (bdl-12)."
@@ -91,7 +102,15 @@ async def _arrival(exchange: Exchange, received: Received, bundle: Json) -> tupl
     sender = names.get(header.get("sender", {}).get("reference", ""))
     known["MessageHeader"] = header | ({"sender": {"reference": sender}} if sender else {})
     named = {f"Bundle|{bundle['id']}"} if "id" in bundle else set()
-    arrival = Arrival(received, "epr-message", list(new.values()), known, names=named | identifiers(bundle))
+    endpoints = [one["endpoint"] for one in header.get("destination", []) if "|" in one.get("endpoint", "")]
+    arrival = Arrival(
+        received,
+        "epr-message",
+        list(new.values()),
+        known,
+        names=named | identifiers(bundle),
+        addressed_to=[(system, value) for system, _, value in (one.rpartition("|") for one in endpoints)],
+    )
     return arrival, places
 
 

@@ -37,7 +37,8 @@ async def read_resource(request: Request) -> Response:
 
 async def read_version(request: Request) -> Response:
     version = request.path_params["version"]
-    return await _version(request, int(version) if version.isdigit() and len(version) < 10 else 0)
+    number = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0
+    return await _version(request, number)
 
 
 async def _version(request: Request, version: int | None) -> Response:

@@ -48,6 +48,7 @@ def _rewrite_one(
     known = names.get(value)
     if known:
         reference["reference"] = known
+        found.local[known].append(at)
     elif value.startswith("#"):
         pass  # contained: checked by validation (ref-1)
     elif value.startswith("urn:"):

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +23,7 @@ MOST = 200
 
 
 async def search(request: Request) -> Response:
-    """A searchset, oldest change first, so that reading on from the last one seen misses nothing."""
+    """A searchset, oldest change first."""
     exchange, type_ = await open_resource(request, "s")
     parameters = _parameters(exchange, type_)
     count = _count(request.query_params.get("_count"))
@@ -67,7 +67,7 @@ def _parameters(exchange: Exchange, type_: str) -> list[tuple[str, str]]:
 def _count(value: str | None) -> int:
     if value is None:
         return PAGE
-    if not value.isdigit():
+    if not (value.isascii() and value.isdigit()):
         raise BadRequest("_count must be a whole number.")
     return min(int(value[:9]), MOST)
 
@@ -79,8 +79,8 @@ def _cursor(updated_at: datetime, id_: str) -> str:
 def _read_cursor(text: str) -> tuple[datetime, str]:
     try:
         moment, id_ = base64.urlsafe_b64decode(text).decode().split(" ")
-        return datetime.fromisoformat(moment), id_
-    except (ValueError, binascii.Error):
+        return datetime.fromisoformat(moment).astimezone(UTC), id_
+    except (ValueError, OverflowError, binascii.Error):
         raise BadRequest("_after is not one of this gateway's. Follow the next link as it is.") from None
 
 

@@ -6,23 +6,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Issue, Rejected, warnings_outcome
-from gateway.fhir.arrivals import KEPT, bundle_names, find_referrals, match_identifier, new_resource, resolve
-from gateway.fhir.exchange import Exchange, open_exchange, read_body
+from gateway.fhir.arrivals import KEPT, UNSENT, bundle_names, find_referrals, match_identifier, new_resource, resolve
+from gateway.fhir.exchange import Exchange, open_exchange, receive
 from gateway.ids import instant
-from gateway.messages import Answer, answer_to
-from gateway.referrals import Accepted, AlreadyReferred, Arrival, accept
+from gateway.messages import Answer, Received, answer_to
+from gateway.referrals import Accepted, AlreadyReferred, Arrival, accept, find_referral
 from gateway.store.resources import Resource
 from gateway.validation import dump, parse
 
 Json = dict[str, Any]
 
+MOST_ENTRIES = 200
+
 
 async def transaction(request: Request) -> Response:
     """Answers 200 with a transaction-response: an entry per entry, in order, each with status, location and etag."""
     exchange = await open_exchange(request)
-    received, bundle = await read_body(exchange, "POST /FHIR/R4")
+
+    async def handle(received: Received, bundle: Json) -> Answer:
+        return await _transact(exchange, received, bundle)
+
+    return await receive(exchange, "POST /FHIR/R4", handle)
+
+
+async def _transact(exchange: Exchange, received: Received, bundle: Json) -> Answer:
     entries = _entries(bundle)
-    exchange.require(*{f"system/{entry['resource']['resourceType']}.c" for entry in entries})
+    exchange.require(*sorted({f"system/{entry['resource']['resourceType']}.c" for entry in entries}))
+    matched = await _matched_referral(exchange, entries)
+    if matched:
+        return await _same_again(exchange, entries, matched)
     existing = await _existing(exchange, entries)
     new = {
         index: new_resource(entry["resource"], received) for index, entry in enumerate(entries) if index not in existing
@@ -32,36 +44,39 @@ async def transaction(request: Request) -> Response:
     known = await resolve(
         exchange, [(kept, places[kept.reference]) for kept in new.values()], bundle_names(entries, addresses)
     )
-    arrival = Arrival(received, "epr-api", list(new.values()), known)
+    claims = {_claim(entries[index]) for index in new if "ifNoneExist" in entries[index]["request"]}
+    arrival = Arrival(received, "epr-api", list(new.values()), known, claims=claims)
     find_referrals(arrival, places, tasks_needed=False)
 
     def answer(accepted: list[Accepted]) -> Answer:
         return _answer(exchange, [new.get(index) or existing[index] for index in range(len(entries))], accepted)
 
     try:
-        sent = await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
+        return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
     except AlreadyReferred as already:
-        if not _conditional(entries):
+        if not any(_is_conditional_referral(entry) for entry in entries):
             raise
-        sent = await _same_again(exchange, entries, already)
-    return exchange.send(sent)
+        return await _same_again(exchange, entries, already)
 
 
 def _entries(bundle: Json) -> list[Json]:
-    if bundle["resourceType"] != "Bundle" or bundle["type"] != "transaction":
+    if bundle["resourceType"] != "Bundle" or bundle.get("type") != "transaction":
         text = "POST to the base takes a Bundle of type transaction. Messages go to $process-message."
         raise Rejected(issues=[Issue("value", text, "Bundle.type")])
     entries: list[Json] = bundle.get("entry", [])
     issues = [issue for index, entry in enumerate(entries) for issue in _entry_issues(entry, f"Bundle.entry[{index}]")]
     if not entries:
         issues.append(Issue("required", "Bundle.entry is missing: there is nothing to store.", "Bundle.entry"))
+    if len(entries) > MOST_ENTRIES:
+        text = f"Bundle.entry: a transaction may have {MOST_ENTRIES} entries at most. Send several."
+        raise Rejected(issues=[Issue("too-costly", text, "Bundle.entry")])
     if issues:
         raise Rejected(issues=issues)
     return entries
 
 
 def _entry_issues(entry: Json, at: str) -> list[Issue]:
-    if entry["request"]["method"] != "POST":
+    if entry["request"].get("method") != "POST":
         text = f"{at}.request.method: this gateway's transactions take POST only for now."
         return [Issue("not-supported", text, f"{at}.request.method")]
     if "resource" not in entry:
@@ -69,22 +84,21 @@ def _entry_issues(entry: Json, at: str) -> list[Issue]:
     type_ = entry["resource"]["resourceType"]
     if type_ not in KEPT:
         return [Issue("not-supported", f"{at}.resource: {type_} cannot be stored here.", f"{at}.resource")]
-    if entry["request"]["url"].strip("/") != type_:
+    if entry["request"].get("url", "").strip("/") != type_:
         text = f"{at}.request.url must be {type_}, the type of the entry's resource."
         return [Issue("invariant", text, f"{at}.request.url")]
     return []
 
 
 async def _existing(exchange: Exchange, entries: list[Json]) -> dict[int, str]:
-    """Entry index -> Type/id of what its ifNoneExist matches; a ServiceRequest or Task is matched as a referral."""
+    """Entry index -> Type/id of what its ifNoneExist matches."""
     existing = {}
     for index, entry in enumerate(entries):
-        query = entry["request"].get("ifNoneExist")
-        type_ = entry["resource"]["resourceType"]
-        if query is None or type_ in {"ServiceRequest", "Task"}:
+        if "ifNoneExist" not in entry["request"]:
             continue
+        type_ = entry["resource"]["resourceType"]
         at = f"Bundle.entry[{index}].request.ifNoneExist"
-        ids = await match_identifier(exchange, type_, query.removeprefix(f"{type_}?"), at)
+        ids = await match_identifier(exchange, type_, _criterion(entry), at)
         if len(ids) > 1:
             raise Rejected(issues=[Issue("multiple-matches", f"{at} matches more than one {type_}.", at)])
         if ids:
@@ -92,11 +106,25 @@ async def _existing(exchange: Exchange, entries: list[Json]) -> dict[int, str]:
     return existing
 
 
-def _conditional(entries: list[Json]) -> bool:
-    return any(
-        "ifNoneExist" in entry["request"] and entry["resource"]["resourceType"] in {"ServiceRequest", "Task"}
-        for entry in entries
-    )
+async def _matched_referral(exchange: Exchange, entries: list[Json]) -> AlreadyReferred | None:
+    """The stored referral that the ifNoneExist of a ServiceRequest or a Task matches."""
+    names = [_criterion(entry).removeprefix("identifier=") for entry in entries if _is_conditional_referral(entry)]
+    found = await find_referral(exchange.gateway.store, exchange.caller.organisation, names) if names else None
+    return AlreadyReferred(*found) if found else None
+
+
+def _is_conditional_referral(entry: Json) -> bool:
+    return "ifNoneExist" in entry["request"] and entry["resource"]["resourceType"] in {"ServiceRequest", "Task"}
+
+
+def _criterion(entry: Json) -> str:
+    """The condition of a conditional create, with or without the type before it (http.html#ccreate)."""
+    query: str = entry["request"]["ifNoneExist"]
+    return query.removeprefix(f"{entry['resource']['resourceType']}?")
+
+
+def _claim(entry: Json) -> str:
+    return f"{entry['resource']['resourceType']}?{_criterion(entry)}"
 
 
 async def _same_again(exchange: Exchange, entries: list[Json], already: AlreadyReferred) -> Answer:
@@ -117,16 +145,21 @@ async def _same_again(exchange: Exchange, entries: list[Json], already: AlreadyR
 
 def _answer(exchange: Exchange, kept: list[Resource | str], accepted: list[Accepted]) -> Answer:
     tasks = {one.task.reference: one for one in accepted}
-    by_request = {one.task.content["focus"]["reference"]: one for one in accepted}
+    here = {one.reference for one in kept if isinstance(one, Resource)}
+    requests = [one.task.content["focus"]["reference"] for one in accepted]
+    # Findings stand with the request, or with the Task when the request was sent before.
+    about = {
+        request if request in here else one.task.reference: one for request, one in zip(requests, accepted, strict=True)
+    }
     prefer = exchange.prefer
-    entries = [_entry(exchange.base_url, prefer, one, tasks, by_request) for one in kept]
+    entries = [_entry(exchange.base_url, prefer, one, tasks, about) for one in kept]
     body = dump({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
     target = f"Task/{accepted[0].id}" if accepted else None
     return Answer(200, body, target=target)
 
 
 def _entry(
-    base_url: str, prefer: str, kept: Resource | str, tasks: dict[str, Accepted], by_request: dict[str, Accepted]
+    base_url: str, prefer: str, kept: Resource | str, tasks: dict[str, Accepted], about: dict[str, Accepted]
 ) -> Json:
     if isinstance(kept, str):
         return {"response": {"status": "200 OK", "location": f"{base_url}/{kept}/_history/1"}}
@@ -145,7 +178,9 @@ def _entry(
     changed = kept.type in {"ServiceRequest", "Task"}
     if prefer == "representation" or (changed and prefer != "minimal"):
         entry["resource"] = shown.content
-    about = by_request.get(kept.reference)
-    if about and about.warnings:
-        entry["response"]["outcome"] = warnings_outcome(about.warnings)
+    findings = about[kept.reference].warnings if kept.reference in about else []
+    if kept.type == "ServiceRequest" and kept.reference not in about:
+        findings = [UNSENT]
+    if findings:
+        entry["response"]["outcome"] = warnings_outcome(findings)
     return entry

@@ -94,6 +94,12 @@ class Directory:
         """Ids of the destinations that hear of this organisation's referrals; disabled ones do not."""
         return self._destinations.get(organisation, [])
 
+    def named_hub(self, performers: Iterable[tuple[str, str]], requested_hub: str | None = None) -> Party | None:
+        """The hub that the sender named: by (system, value) pairs of ServiceRequest.performer, else by its name."""
+        return _first(hub for one in performers if (hub := self._named.get(_token(*one)))) or _first(
+            hub for hub in self._hubs.values() if requested_hub and _plain(hub["name"]) == _plain(requested_hub)
+        )
+
     def find_hub(
         self,
         organisation: str,
@@ -114,8 +120,7 @@ class Directory:
         outward = _outward(postcode)
         boroughs = {_plain(place) for place in places if place}
         hub = (
-            _first(hub for one in performers if (hub := self._named.get(_token(*one))))
-            or _first(hub for hub in hubs if requested_hub and _plain(hub["name"]) == _plain(requested_hub))
+            self.named_hub(performers, requested_hub)
             or _first(hub for hub in nearby if outward in hub["postcode_areas"])
             or _first(hub for hub in nearby if hub["borough"] and _plain(hub["borough"]) in boroughs)
             or self._hubs.get(home.get("default_hub_id") or "")

@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
+import jiter
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from gateway.errors import BadRequest, Forbidden, NotFound
+from gateway.errors import BadRequest, Forbidden, NotFound, Unreadable
 from gateway.referrals import Gateway
 from gateway.security import Caller
 from gateway.store import referrals
@@ -75,9 +76,19 @@ async def _to_read(request: Request) -> Exchange:
     return _open(request, "platform/referrals.read")
 
 
+async def _to_read_deliveries(request: Request) -> Exchange:
+    return _open(request, "platform/deliveries.read")
+
+
 async def _to_write(request: Request) -> Exchange:
-    return _open(request, "platform/referrals.write")
+    exchange = _open(request, "platform/referrals.write")
+    try:
+        jiter.from_json(await request.body(), catch_duplicate_keys=True, allow_inf_nan=False)
+    except ValueError:  # what FastAPI reads all the same: UTF-16, one key twice
+        raise Unreadable("The body must be one JSON object in UTF-8 that says each key once.") from None
+    return exchange
 
 
 ToRead = Annotated[Exchange, Depends(_to_read)]
+ToReadDeliveries = Annotated[Exchange, Depends(_to_read_deliveries)]
 ToWrite = Annotated[Exchange, Depends(_to_write)]

@@ -16,9 +16,8 @@ from gateway.changes import (
     PrescriptionMove,
     SessionHeld,
 )
-from gateway.errors import Unreadable
 from gateway.messages import Answer, Received
-from gateway.platform.exchange import Bearer, Exchange, ToRead, ToWrite
+from gateway.platform.exchange import Bearer, Exchange, ToRead, ToReadDeliveries, ToWrite
 from gateway.platform.models import Deliveries, Events, ReferralPage, ReferralStatus, ReferralView, Trace
 from gateway.platform.view import (
     cursor_after,
@@ -60,11 +59,13 @@ router = APIRouter(prefix="/platform/v1", tags=["referrals"], dependencies=[Bear
 @router.get("/referrals", response_model=ReferralPage, responses=REFUSALS)
 async def list_referrals(
     exchange: ToRead,
-    status: ReferralStatus | None = None,
-    hub: str | None = None,
-    updated_since: Moment | None = None,
-    cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    status: Annotated[ReferralStatus | None, Query(description="Only those that stand so.")] = None,
+    hub: Annotated[str | None, Query(description="The id of one of your hubs: only its referrals.")] = None,
+    updated_since: Annotated[
+        Moment | None, Query(description="Only those changed at this time or later; with a time zone.")
+    ] = None,
+    cursor: Annotated[str | None, Query(description="The `next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Referrals on a page.")] = 50,
 ) -> Response:
     """Lists the referrals of your hubs, those longest without a change first."""
     hubs = exchange.caller.hubs if hub is None else exchange.caller.hubs & {hub}
@@ -101,7 +102,7 @@ async def list_events(exchange: ToRead, referral_id: str) -> Response:
 
 
 @router.get("/referrals/{referral_id}/deliveries", response_model=Deliveries, responses=REFUSALS)
-async def list_deliveries(exchange: ToRead, referral_id: str) -> Response:
+async def list_deliveries(exchange: ToReadDeliveries, referral_id: str) -> Response:
     """Shows for each event which destination has heard of it, with each attempt."""
     organisation = await exchange.sender(referral_id)
     async with exchange.gateway.store.reading() as connection:
@@ -172,8 +173,6 @@ async def _record(exchange: Exchange, referral_id: str, change: Change, status: 
     request = exchange.request
     organisation = await exchange.sender(referral_id)
     body = await request.body()
-    if not _is_utf8(body):
-        raise Unreadable("The body must be JSON in UTF-8.")
 
     def answer(stored: Stored) -> Answer:
         shown = show_referral(stored, ACTORS[exchange.caller.role])
@@ -192,14 +191,6 @@ async def _record(exchange: Exchange, referral_id: str, change: Change, status: 
     )
     request.state.audited = given.audited
     return Response(given.body, given.status, given.headers, "application/json")
-
-
-def _is_utf8(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _headers(stored: Stored) -> dict[str, str]:

@@ -86,6 +86,8 @@ def read_cursor(cursor: str) -> tuple[datetime, str]:
     """Raises BadRequest unless it came from `cursor_after`."""
     try:
         at, _, referral_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii").partition("|")
+        if not referral_id.isprintable():  # PostgreSQL takes no NUL
+            raise ValueError
         return datetime.fromisoformat(at).astimezone(UTC), referral_id
     except (binascii.Error, ValueError, OverflowError):
         raise BadRequest("`cursor` must be the next_cursor of the page before.", expression="cursor") from None

@@ -15,6 +15,8 @@ from gateway.validation import dump, parse
 
 Json = dict[str, Any]
 
+AT_ONCE = 1_000  # keys in one query; databases limit its parameters
+
 
 @dataclass(slots=True)
 class Resource:
@@ -79,14 +81,16 @@ def identifiers(content: Json) -> set[str]:
 async def load(connection: AsyncConnection, organisation: str, references: Iterable[str]) -> dict[str, Json]:
     """The current version of each `Type/id` that this organisation has."""
     keys = [tuple(reference.split("/")[:2]) for reference in references]
-    if not keys:
-        return {}
-    found = await connection.execute(
-        select(resource.c.type, resource.c.id, resource.c.content)
-        .where(resource.c.organisation == organisation, tuple_(resource.c.type, resource.c.id).in_(keys))
-        .order_by(resource.c.version)
-    )
-    return {f"{row.type}/{row.id}": parse(row.content.encode()) for row in found}
+    loaded: dict[str, Json] = {}
+    for first in range(0, len(keys), AT_ONCE):
+        some = keys[first : first + AT_ONCE]
+        found = await connection.execute(
+            select(resource.c.type, resource.c.id, resource.c.content)
+            .where(resource.c.organisation == organisation, tuple_(resource.c.type, resource.c.id).in_(some))
+            .order_by(resource.c.version)
+        )
+        loaded |= {f"{row.type}/{row.id}": parse(row.content.encode()) for row in found}
+    return loaded
 
 
 async def read(

@@ -169,12 +169,12 @@ referral = Table(
 )
 
 
-referral_identifier = Table(  # the sender's own names for a referral: each belongs to one referral, for ever
-    "referral_identifier",
+own_name = Table(  # a sender's own name for a referral, or a condition of a create: each is used once, for ever
+    "own_name",
     metadata,
     Column("organisation", String(12), primary_key=True),
-    Column("identifier", String(512), primary_key=True),  # system|value
-    Column("referral_id", String(36), nullable=False),
+    Column("name", Text, primary_key=True),  # system|value, Type/id, or Type?identifier=system|value
+    Column("target", String(36), nullable=False),  # the referral, or the message that brought what was created
 )
 
 

@@ -106,15 +106,15 @@ def _period(value: str) -> tuple[datetime, datetime]:
     found = DATE.match(value.replace(" ", "+"))  # a bare + in an address means a space
     if not found:
         raise BadRequest("_lastUpdated takes a date or an instant with a time zone, e.g. gt2026-01-31T09:30:00Z.")
-    try:
-        start = datetime.fromisoformat(found[2] + (found[3] or "T00:00:00Z")).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadRequest("_lastUpdated names a day or time that does not exist.") from None
     time = found[3] or ""
     span = timedelta(days=1) if not time else timedelta(minutes=1)
     if time.count(":") >= 2 and ":" in time[4:]:
         span = timedelta(seconds=1) if "." not in time else timedelta(milliseconds=1)
-    return start, start + span
+    try:
+        start = datetime.fromisoformat(found[2] + (time or "T00:00:00Z")).astimezone(UTC)
+        return start, start + span
+    except (ValueError, OverflowError):
+        raise BadRequest("_lastUpdated names a day or time that does not exist.") from None
 
 
 def parameters_of(type_: str) -> dict[str, Callable[[str, str], Condition]]:

@@ -42,7 +42,7 @@ def _check(resource: Json, container: Json | None, urls: set[str] | None) -> lis
     more = chain(broken(resource, seen), unresolved(resource, seen, container or resource, urls))
     found += [issue for issue in islice(more, MOST) if (issue.code, issue.expression) not in named]
     if "contained" in resource and container is None:
-        found += contained_faults(resource)
+        found += contained_faults(resource, seen)
     if resource["resourceType"] == "Bundle":
         whole = str(resource.get("type")) in SELF_CONTAINED
         urls = {str(entry.get("fullUrl")) for entry in entries(resource)} if whole else None

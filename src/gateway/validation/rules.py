@@ -57,13 +57,15 @@ def entries(bundle: Json) -> list[Json]:
     return [each if isinstance(each, dict) else {} for each in listed] if isinstance(listed, list) else []
 
 
-def contained_faults(resource: Json) -> Iterator[Issue]:
+def contained_faults(resource: Json, seen: Survey) -> Iterator[Issue]:
     """dom-2 to dom-5 (domainresource.html#invs)."""
     inside = contained(resource)
     if not inside:
         return
     root = resource["resourceType"]
-    named = set(_fragments(resource))
+    named = {node["reference"] for node in seen.local}
+    if not all(f"#{each.get('id')}" in named for each in inside):
+        named = set(_fragments(resource))  # by a uri or canonical too, or by each other: a search through all of it
     for index, each in enumerate(inside):
         place = f"{root}.contained[{index}]"
         meta = each.get("meta")

@@ -1,0 +1,66 @@
+"""The commands, as an operator types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.__main__ import app
+from gateway.settings import settings
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the operator's own, with a database in it."""
+    monkeypatch.chdir(tmp_path)
+    settings.cache_clear()
+    return tmp_path
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, arguments)
+    return result.exit_code, result.output
+
+
+def test_migrate_then_register(here: Path) -> None:
+    parties = {"organisations": [{"ods_code": "XND01", "name": "Northdale Trust"}], "hubs": [], "clients": []}
+    (here / "parties.json").write_text(json.dumps(parties | {"destinations": []}))
+
+    assert run("migrate")[0] == 0
+    assert run("migrate")[0] == 0  # safe to run again
+    assert run("register", "parties.json") == (0, "Registered 1 organisations, 0 clients.\n")
+
+
+def test_a_mistake_in_the_parties_is_told_with_its_place(here: Path) -> None:
+    (here / "parties.json").write_text('{"organisations": [{"name": "Northdale Trust"}]}')
+
+    code, output = run("register", "parties.json")
+
+    assert code == 2
+    assert "organisations[0].ods_code: is missing" in output
+
+
+def test_a_token_for_an_unknown_client_names_the_known_ones(here: Path) -> None:
+    assert run("prepare-demo")[0] == 0
+
+    code, output = run("token", "--client", "nobody")
+
+    assert code == 1
+    assert "demo-epr" in output
+
+
+def test_no_token_without_a_gateway(here: Path) -> None:
+    run("prepare-demo")
+
+    code, output = run("token", "--client", "demo-epr", "--url", "http://127.0.0.1:9")
+
+    assert code == 1
+    assert "No token" in output
+
+
+def test_the_maps_have_no_gaps(here: Path) -> None:
+    code, output = run("check-maps", "--table")
+
+    assert code == 0
+    assert "person-birth-date" in output

@@ -1,0 +1,29 @@
+"""Without its database the gateway stores nothing and says so: 503, and when to come back."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.app import BASE, referral_bundle
+
+from gateway.app import build_app
+from gateway.security import Caller
+from gateway.settings import Settings
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+asyncpg://nobody@/none?host=/nowhere/at/all", "sqlite+aiosqlite:////nowhere/at/all/gateway.db"]
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/FHIR/R4"), ("GET", "/FHIR/R4/Task"), ("GET", "/_status")])
+async def test_it_says_503_and_when_to_come_back(url: str, method: str, path: str, tmp_path: Path) -> None:
+    app = build_app(Settings(database_url=url, base_url=BASE, token_secret_file=tmp_path / "secret", worker=False))
+    caller = Caller("demo-epr", "XND01", "epr", frozenset({"system/*.crus"}))
+    headers = {"Authorization": f"Bearer {app.state.gatekeeper.issue(caller)}", "Content-Type": "application/fhir+json"}
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
+        answer = await http.request(method, path, json=referral_bundle() if method == "POST" else None, headers=headers)
+    await app.state.gateway.store.close()
+
+    assert answer.status_code == 503
+    assert answer.json()["issue"][0]["code"] == "transient"
+    assert int(answer.headers["retry-after"]) > 0
