@@ -18,10 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import Webhook
 
-from adapters.http import DestinationError, check_destination, tls_context
+from adapters.http import tls_context
 from adapters.ports import Answer, TaskUpdate
 from adapters.rio.callback import FhirCallback
-from adapters.scrub import scrub
 
 URL = "https://epr.example/FHIR/R4"
 TASK = '{"resourceType":"Task","id":"t1","note":[{"text":"Ünicode ✓"}]}'.encode()
@@ -251,38 +250,6 @@ async def test_what_is_no_http_is_no_answer(callback: FhirCallback, update: Task
     assert (answer.phase, answer.delivered) == ("answer", False)
 
 
-# --- where it may send -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "url", ["https://epr.example/FHIR/R4", "http://127.0.0.1:8001/FHIR/R4", "http://[::1]:1/x", "http://localhost:8001"]
-)
-def test_destinations_that_are_allowed(url: str) -> None:
-    check_destination(url)
-
-
-@pytest.mark.parametrize(
-    ("url", "rule"),
-    [
-        ("http://epr.example/FHIR/R4", "https"),
-        ("http://127.0.0.1.evil.example/", "https"),
-        ("http://2130706433/", "https"),
-        ("ftp://127.0.0.1/", "https"),
-        ("file:///etc/passwd", "no host"),
-        ("/FHIR/R4", "no host"),
-        ("https://user:word@epr.example/", "user name"),
-        ("https://user@epr.example/", "user name"),
-        ("https://epr.example/?a=b", "without"),
-        ("https://epr.example/#a", "without"),
-        ("https://epr.example:port/", "cannot be read"),
-        ("https://epr.example/\r\nX: y", "cannot be read"),
-    ],
-)
-def test_destinations_that_are_refused(url: str, rule: str) -> None:
-    with pytest.raises(DestinationError, match=rule):
-        check_destination(url)
-
-
 async def test_a_refused_destination_is_a_failed_attempt(callback: FhirCallback, update: TaskUpdate) -> None:
     answer = await callback.send_task(to("http://epr.example/FHIR/R4", update))
 
@@ -340,36 +307,3 @@ async def test_mutual_tls_and_nothing_less(tmp_path: Path, update: TaskUpdate) -
     assert known.delivered
     assert not nameless.delivered
     assert (unknown_authority.delivered, unknown_authority.phase) == (False, "connect")
-
-
-# --- what is kept of an answer ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("body", "kept"),
-    [
-        (b"", ""),
-        (b"<html>Jane Example, 999 000 0018</html>", "(39 bytes, no OperationOutcome)"),
-        (b'{"resourceType":"Patient","name":"Jane"}', "(40 bytes, no OperationOutcome)"),
-        (b'{"resourceType":"OperationOutcome","issue":"Jane"}', "(50 bytes, no OperationOutcome)"),
-        (b"[" * 100_000, "(100000 bytes, no OperationOutcome)"),
-    ],
-)
-def test_of_what_is_no_outcome_only_the_size_is_kept(body: bytes, kept: str) -> None:
-    assert scrub(body) == kept
-
-
-def test_of_an_outcome_codes_and_harmless_words_are_kept() -> None:
-    body = (
-        b'{"resourceType":"OperationOutcome","issue":[{"code":"not-found",'
-        b'"details":{"coding":[{"code":"REC_NOT_FOUND"}],"text":"Jane Example"},'
-        b'"diagnostics":"No patient Jane EXAMPLE (999 000 0018, 9990000018, born 1970-01-31, jane@mail.example)"}]}'
-    )
-
-    assert scrub(body) == "not-found/REC_NOT_FOUND: … patient … … … … … … born … …"
-
-
-def test_no_more_than_two_kilobytes_are_kept() -> None:
-    body = b'{"resourceType":"OperationOutcome","issue":[{"code":"invalid","diagnostics":"' + b"no " * 5_000 + b'"}]}'
-
-    assert len(scrub(body)) == 2048

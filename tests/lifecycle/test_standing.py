@@ -4,67 +4,25 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-
-from gateway.changes import (
-    AdvisorGiven,
-    Change,
-    ClosureGiven,
-    ContactMade,
-    MeasureTaken,
-    Move,
-    OfPrescription,
-    PrescriptionIssued,
-    PrescriptionMove,
-    SessionHeld,
+from tests.lifecycle.cases import (
+    ADVISOR,
+    ALLOCATED,
+    CLOSURE,
+    DEBT_ADVICE,
+    ENGAGED,
+    IN_SUPPORT,
+    NO_ANSWER,
+    NOW,
+    PAUSE,
+    RECEIVED,
+    SPOKE,
+    after,
+    elements,
+    refused,
 )
-from gateway.errors import GatewayError, IllegalMove, NotFound
-from gateway.lifecycle import Actor
-from gateway.standing import apply
-from mappings.referral import Hub, Standing
 
-NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-
-RECEIVED = Standing(
-    id="01981f3e-6b7a-7c3d-9e21-5a4f0b8c7d10",
-    version=2,
-    reference="SP-4821-0937-5564",
-    status="received",
-    submitted_at="2026-03-02T09:30:00.000Z",
-    updated_at="2026-03-02T09:30:00.000Z",
-    hub=Hub(id="northdale", name="Northdale Wellbeing Hub"),
-)
-ADVISOR = AdvisorGiven(name="Sam Okafor", phone="01632 960002")
-ALLOCATE = Move(to="allocated", advisor=ADVISOR)
-NO_ANSWER = ContactMade(mechanism="telephone", outcome="no-answer")
-SPOKE = ContactMade(mechanism="telephone", outcome="spoke")
-DEBT_ADVICE = PrescriptionIssued(
-    kind="referral", categories=["debt-advice"], provider="Northdale Money Advice", service="Debt advice"
-)
-CLOSURE = ClosureGiven(reason="goals-met", summary="Debt plan agreed.", actions_for_referrer="No action needed.")
-PAUSE = Move(to="on-hold", text="Admitted to hospital.", review_date=date(2026, 4, 1))
-
-
-def after(*changes: Change, start: Standing = RECEIVED, actor: Actor = "referral_handler") -> Standing:
-    for change in changes:
-        start = apply(start, change, actor, NOW).standing
-    return start
-
-
-ALLOCATED = after(Move(to="accepted"), ALLOCATE)
-ENGAGED = after(SPOKE, start=ALLOCATED)
-IN_SUPPORT = after(DEBT_ADVICE, start=ENGAGED)
-NOT_STARTED = PrescriptionMove(to="not-started", text="She found a job first.")
-SUPPORTED = after(OfPrescription(IN_SUPPORT.prescriptions[0].id, NOT_STARTED), start=IN_SUPPORT)  # and may be closed
-
-
-def refused(standing: Standing, change: Change, actor: Actor = "referral_handler") -> GatewayError:
-    with pytest.raises(IllegalMove) as refusal:
-        apply(standing, change, actor, NOW)
-    return refusal.value
-
-
-def elements(error: GatewayError) -> list[str | None]:
-    return [issue.expression for issue in error.issues]
+from gateway.changes import ContactMade, MeasureTaken, Move, OfPrescription, PrescriptionMove, SessionHeld
+from mappings.referral import Standing
 
 
 def test_what_is_not_accepted_says_why_and_what_to_do_instead() -> None:
@@ -235,121 +193,3 @@ def test_a_pause_still_hears_news_but_prescribes_nothing() -> None:
     assert (accepted.status, accepted.prescriptions[0].status) == ("on-hold", "accepted")
     assert after(NO_ANSWER, start=paused).status == "on-hold"
     assert "Take it off hold first." in str(refused(paused, DEBT_ADVICE))
-
-
-@pytest.mark.parametrize(
-    ("issued", "prescription", "referral"),
-    [
-        ({}, "sent", "in-support"),
-        ({"status": "agreed"}, "agreed", "in-support"),
-        ({"status": "proposed"}, "proposed", "engaged"),
-        ({"kind": "signpost"}, "signposted", "engaged"),  # name and contact details only: not a referral (PRSB)
-    ],
-)
-def test_a_prescription_puts_the_referral_in_support(issued: dict[str, str], prescription: str, referral: str) -> None:
-    standing = after(DEBT_ADVICE.model_copy(update=issued), start=ENGAGED)
-
-    assert (standing.prescriptions[0].status, standing.status) == (prescription, referral)
-
-
-def test_a_proposal_puts_it_in_support_once_it_is_agreed() -> None:
-    proposed = after(DEBT_ADVICE.model_copy(update={"status": "proposed"}), start=ENGAGED)
-
-    agreed = after(OfPrescription(proposed.prescriptions[0].id, PrescriptionMove(to="agreed")), start=proposed)
-
-    assert agreed.status == "in-support"
-
-
-def test_nothing_is_prescribed_to_someone_nobody_has_spoken_to() -> None:
-    assert "Record the first contact that reaches the person." in str(refused(ALLOCATED, DEBT_ADVICE))
-
-
-def test_sessions_belong_to_a_prescription_that_the_provider_took() -> None:
-    id_ = IN_SUPPORT.prescriptions[0].id
-    attended = OfPrescription(id_, SessionHeld(attendance="attended"))
-    missed = OfPrescription(id_, SessionHeld(attendance="did-not-attend"))
-    assert "Record the provider's answer first." in str(refused(IN_SUPPORT, attended))
-
-    accepted = after(OfPrescription(id_, PrescriptionMove(to="accepted")), start=IN_SUPPORT, actor="provider")
-    assert after(missed, start=accepted).prescriptions[0].status == "accepted"
-
-    started = after(attended, missed, start=accepted, actor="provider")
-    assert started.prescriptions[0].status == "started"
-    assert [session.attendance for session in started.prescriptions[0].sessions] == ["attended", "did-not-attend"]
-
-
-def test_a_provider_moves_its_prescription_but_not_the_referral() -> None:
-    id_ = IN_SUPPORT.prescriptions[0].id
-    assert "recorded by the hub manager or referral handler" in str(refused(IN_SUPPORT, NO_ANSWER, "provider"))
-    assert "Only the" in str(refused(IN_SUPPORT, Move(to="closed-completed", closure=CLOSURE), "provider"))
-
-    declined = OfPrescription(id_, PrescriptionMove(to="declined-by-provider"))
-    assert elements(refused(IN_SUPPORT, declined, "provider")) == ["text"]
-    told = OfPrescription(id_, PrescriptionMove(to="declined-by-provider", text="No places until June."))
-    assert after(told, start=IN_SUPPORT, actor="provider").prescriptions[0].status_reason == "No places until June."
-
-
-def test_an_unknown_prescription_is_not_found() -> None:
-    with pytest.raises(NotFound):
-        apply(IN_SUPPORT, OfPrescription("another", PrescriptionMove(to="accepted")), "referral_handler", NOW)
-
-
-def test_measures_are_scored_and_follow_up_comes_after_closing() -> None:
-    def taken(stage: str) -> MeasureTaken:
-        return MeasureTaken(tool="swemwbs", stage=stage, items=[2, 3, 2, 2, 3, 3, 2])
-
-    measured = after(taken("baseline"), start=SUPPORTED)
-    assert [(one.raw, one.score) for one in measured.measures] == [(17, 16.88)]
-    assert "recorded while a referral is closed" in str(refused(measured, taken("follow-up")))
-
-    closed = after(Move(to="closed-completed", closure=CLOSURE), start=measured)
-    assert after(taken("follow-up"), start=closed).status == "closed-completed"
-    assert "any more" in str(refused(closed, taken("review")))
-
-
-def test_what_is_recorded_after_closing_does_not_move_the_day_it_closed() -> None:
-    closed = after(Move(to="closed-completed", closure=CLOSURE), start=SUPPORTED)
-    follow_up = MeasureTaken(tool="swemwbs", stage="follow-up", items=[4] * 7)
-
-    later = apply(closed, follow_up, "referral_handler", NOW + timedelta(days=90)).standing
-
-    assert closed.closed_at == later.closed_at == "2026-03-10T12:00:00.000Z"
-    assert SUPPORTED.closed_at is None
-
-
-def test_closing_ends_what_was_prescribed_and_says_how_many_are_left() -> None:
-    close = Move(to="closed-completed", closure=CLOSURE)
-    two = after(DEBT_ADVICE, start=IN_SUPPORT)
-    assert elements(refused(two, close)) == ["prescriptions"]
-    assert "Not ended yet: 2." in str(refused(two, close).issues[0].text)
-
-    one = after(OfPrescription(two.prescriptions[0].id, NOT_STARTED), start=two)
-    assert "Not ended yet: 1." in str(refused(one, close).issues[0].text)
-    none = after(OfPrescription(two.prescriptions[1].id, NOT_STARTED), start=one)
-    assert after(close, start=none).status == "closed-completed"
-
-
-def test_someone_who_dies_or_moves_away_may_be_closed_from_any_status_of_the_work() -> None:
-    closure = CLOSURE.model_copy(update={"reason": "moved-away"})
-
-    for standing in (after(Move(to="accepted")), ALLOCATED, after(NO_ANSWER, start=ALLOCATED), ENGAGED, SUPPORTED):
-        assert after(Move(to="closed-other", closure=closure), start=standing).status == "closed-other"
-
-
-@pytest.mark.parametrize(
-    ("given", "missing"),
-    [
-        (None, ["closure.reason", "closure.summary", "closure.actions_for_referrer"]),
-        ({"reason": "deceased"}, ["closure.reason"]),  # belongs to closed-other
-        ({"summary": " "}, ["closure.summary"]),
-        ({"summary": "\u00ad\u200b \u2060"}, ["closure.summary"]),  # soft hyphen, zero-width space, word joiner
-        ({"actions_for_referrer": ""}, ["closure.actions_for_referrer"]),
-    ],
-)
-def test_a_closure_leaves_nothing_blank(given: dict[str, str] | None, missing: list[str]) -> None:
-    closure = None if given is None else ClosureGiven.model_validate(CLOSURE.model_dump() | given)
-
-    error = refused(SUPPORTED, Move(to="closed-completed", closure=closure))
-
-    assert elements(error) == missing
-    assert {issue.code for issue in error.issues} == {"required"}

@@ -4,7 +4,8 @@ from typing import Literal
 
 from alembic import context
 
-from gateway.store.schema import Moment, metadata
+from gateway.store.moment import Moment
+from gateway.store.schema import metadata
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
