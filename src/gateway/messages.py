@@ -85,14 +85,14 @@ async def first_answer(store: Store, caller: Caller, context: RequestContext, re
     return Answer(row.status, row.answer.encode(), orjson.loads(row.headers))
 
 
-async def answer_to(store: Store, organisation: str, message_id: str) -> Answer:
-    """The answer given to a stored message."""
+async def message_of(store: Store, organisation: str, message_id: str) -> tuple[bytes, Answer]:
+    """A stored message: its body as received, and the answer given to it."""
     async with store.reading() as connection:
         row = (
             await connection.execute(
-                select(message.c.status, message.c.headers, message.c.answer).where(
+                select(message.c.body, message.c.status, message.c.headers, message.c.answer).where(
                     message.c.organisation == organisation, message.c.id == message_id
                 )
             )
         ).one()
-    return Answer(row.status, row.answer.encode(), orjson.loads(row.headers))
+    return row.body.encode(), Answer(row.status, row.answer.encode(), orjson.loads(row.headers))

@@ -82,6 +82,7 @@ class AlreadyReferred(Duplicate):
             f"This referral was received before: it is {reference}, followed at Task/{referral_id}.",
             headers={"Location": f"Task/{referral_id}"},
         )
+        self.referral_id = referral_id
         self.message_id = message_id
 
 

@@ -42,22 +42,22 @@ def gather(known: Known, service_request: Resource, task: Resource | None, route
                 found_here.append(found)
     strangers += ["Consent.patient" for consent, holder, _ in consents if not around.is_of_subject(consent, holder)][:1]
 
-    def now(resource: Json | None) -> Json | None:
+    def in_force(resource: Json | None) -> Json | None:
         return current(resource, today) if resource else None
 
     return Sources(
-        patient=now(around.patient),
+        patient=in_force(around.patient),
         service_request=request,
         task=sent,
         consent=consents[0][0] if consents else None,
         judgements=[judgement for _, _, judgement in consents],
-        requester_role=now(role),
-        requester=now(follow(role.get("practitioner"), role) if role else _if(asker, "Practitioner")),
-        organization=now(
+        requester_role=in_force(role),
+        requester=in_force(follow(role.get("practitioner"), role) if role else _if(asker, "Practitioner")),
+        organization=in_force(
             follow((role or {}).get("organization"), role) or _if(asker, "Organization") or _sender(known)
         ),
         performer=next(filter(None, map(follow, request.get("performer", []))), None),
-        practice=now(next((found for found in practices if _is(found, "Organization")), None)),
+        practice=in_force(next((found for found in practices if _is(found, "Organization")), None)),
         supporting=supporting,
         reasons=reasons,
         references=references,

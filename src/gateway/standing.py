@@ -156,12 +156,21 @@ def _contact(standing: Standing, made: ContactMade, actor: Actor, at: datetime) 
     when = _happened(standing, made.at, at)
     by = made.by or (standing.advisor.name if standing.advisor else "link worker")
     new = Contact(at=instant(when), mechanism=made.mechanism, outcome=made.outcome, by=by, note=made.note)
-    status = standing.status
-    if status in {"allocated", "contacting"}:
-        status = "engaged" if made.outcome in TWO_WAY else "contacting"
     contacts = sorted([*standing.contacts, new], key=lambda one: one.at)
     row = new.model_dump() | {"id": new_id(), "at": when}
-    return Applied(_go(standing, status, actor, contacts=contacts), "contact", (contact, row))
+    if standing.status == "on-hold":  # the work goes on from where the contact brought it
+        resumes_as = _contacted(standing.resumes_as or "allocated", made)
+        after = standing.model_copy(update={"contacts": contacts, "resumes_as": resumes_as})
+    else:
+        after = _go(standing, _contacted(standing.status, made), actor, contacts=contacts)
+    return Applied(after, "contact", (contact, row))
+
+
+def _contacted(status: str, made: ContactMade) -> str:
+    """The status that a contact brings work to."""
+    if status not in {"allocated", "contacting"}:
+        return status
+    return "engaged" if made.outcome in TWO_WAY else "contacting"
 
 
 def _issue(standing: Standing, issued: PrescriptionIssued, actor: Actor, at: datetime) -> Applied:

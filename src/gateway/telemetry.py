@@ -151,9 +151,3 @@ def _template(app: Any, endpoint: Any) -> str:
 def _where(error: BaseException) -> list[str]:
     """File, line and function of each frame: an exception's message may repeat data, its place cannot."""
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)][-6:]
-
-
-def context_of(scope_holder: Any) -> RequestContext:
-    """The context of a Starlette request."""
-    context: RequestContext = scope_holder.state.context
-    return context

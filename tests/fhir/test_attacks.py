@@ -20,6 +20,7 @@ from tests.app import (
     task_in,
 )
 
+from gateway.security import Caller
 from gateway.store.schema import referral, resource
 
 
@@ -40,18 +41,60 @@ def outcomes(answer: Json) -> list[str]:
 # --- conditional creates ------------------------------------------------------------------------------------------
 
 
-async def test_a_condition_that_matches_a_referral_wins_over_the_body(gateway: Running) -> None:
+async def test_a_condition_that_the_resource_does_not_meet_is_refused(gateway: Running) -> None:
     bundle = referral_bundle()
-    first = task_in((await post(gateway, bundle)).json())
+    await post(gateway, bundle)
     named = resource_of(bundle, "ServiceRequest")["identifier"][0]
     other = referral_bundle()
     entry_of(other, "ServiceRequest")["request"]["ifNoneExist"] = f"identifier={named['system']}|{named['value']}"
 
     again = await post(gateway, other)
 
-    assert again.status_code == 200
-    assert task_in(again.json())["id"] == first["id"]
+    assert again.status_code == 422
+    assert ("invariant", "Bundle.entry[4].request.ifNoneExist") in issues_of(again)
     assert await gateway.count(referral) == 1
+
+
+def conditional(bundle: Json) -> Json:
+    entry = entry_of(bundle, "ServiceRequest")
+    named = entry["resource"]["identifier"][0]
+    entry["request"]["ifNoneExist"] = f"identifier={named['system']}|{named['value']}"
+    return bundle
+
+
+async def test_a_stored_referral_is_not_given_for_another_person(gateway: Running) -> None:
+    bundle = conditional(referral_bundle())
+    await post(gateway, bundle)
+    resource_of(bundle, "Patient")["identifier"][0]["value"] = "9990001235"
+
+    again = await post(gateway, bundle)
+
+    assert again.status_code == 409
+
+
+async def test_a_stored_referral_does_not_swallow_a_new_one(gateway: Running) -> None:
+    bundle = conditional(referral_bundle())
+    await post(gateway, bundle)
+    new = copy.deepcopy(entry_of(bundle, "ServiceRequest")) | {"fullUrl": f"urn:uuid:{uuid4()}"}
+    new["resource"]["identifier"][0]["value"] = uuid4().hex
+    del new["request"]["ifNoneExist"]
+    bundle["entry"].append(new)
+
+    again = await post(gateway, bundle)
+
+    assert again.status_code == 409
+    assert await gateway.count(referral) == 1
+
+
+async def test_a_repeat_needs_the_scope_as_the_first_did(gateway: Running) -> None:
+    bundle, request_id = referral_bundle(), str(uuid4())
+    await post(gateway, bundle, X_Request_Id=request_id)
+    reader = Caller("demo-epr", "XND01", "epr", frozenset({"system/Task.r"}))
+    gateway.tokens["reader"] = gateway.app.state.gatekeeper.issue(reader)
+
+    again = await gateway.call("reader", "POST", "/FHIR/R4", bundle, X_Request_Id=request_id)
+
+    assert again.status_code == 403
 
 
 async def test_a_condition_that_cannot_be_matched_is_refused(gateway: Running) -> None:
@@ -68,12 +111,12 @@ RIO = "https://northdale.example/rio/client-id|0012345"
 
 
 async def test_a_second_referral_of_a_known_patient(gateway: Running) -> None:
-    def conditional() -> Json:
+    def with_condition() -> Json:
         bundle = referral_bundle()
         entry_of(bundle, "Patient")["request"]["ifNoneExist"] = f"identifier={RIO}"
         return bundle
 
-    first, second = await post(gateway, conditional()), await post(gateway, conditional())
+    first, second = await post(gateway, with_condition()), await post(gateway, with_condition())
 
     assert (first.status_code, second.status_code) == (200, 200), second.text
     assert second.json()["entry"][0]["response"]["status"] == "200 OK"

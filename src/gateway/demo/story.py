@@ -216,7 +216,7 @@ def work_on(told: "Told") -> None:
             "reason": "goals-met",
             "summary": "A repayment plan is in place and the rent arrears are being cleared. She finished the course, "
             "missing one session, and goes on with the walking group.",
-            "actions_for_referrer": "No action needed. Please review her medication as planned in March.",
+            "actions_for_referrer": "Review her medication as planned in March. Nothing else is needed.",
         },
         **priya,
     )

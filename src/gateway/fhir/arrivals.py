@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from gateway.errors import Issue, Rejected, VersionConflict
 from gateway.fhir.exchange import Exchange
@@ -97,7 +98,7 @@ def too_long_identifiers(content: Json, at: str) -> list[Issue]:
 async def _resolve_conditional(exchange: Exchange, found: Found) -> None:
     for reference, at in found.conditional:
         type_, _, query = reference["reference"].partition("?")
-        ids = await match_identifier(exchange, type_, query, f"{at}.reference")
+        ids = await match_identifier(exchange, type_, condition(type_, query, f"{at}.reference"))
         if len(ids) != 1:
             how = "no resource" if not ids else "more than one resource"
             raise VersionConflict(
@@ -108,14 +109,32 @@ async def _resolve_conditional(exchange: Exchange, found: Found) -> None:
         found.local[reference["reference"]].append(at)
 
 
-async def match_identifier(exchange: Exchange, type_: str, query: str, expression: str) -> list[str]:
-    """The ids that a criterion identifier=system|value matches. Raises Rejected for any other criterion."""
-    name, _, value = query.partition("=")
-    if name != "identifier" or "|" not in value or "&" in value or len(value) > LONGEST_IDENTIFIER:
+def condition(type_: str, query: str, expression: str) -> str:
+    """The system|value of `identifier=system|value`, with or without the type before it (http.html#ccreate).
+
+    Raises Rejected for any other condition.
+    """
+    name, _, value = unquote(query).removeprefix(f"{type_}?").partition("=")
+    system, _, code = value.partition("|")
+    if name != "identifier" or not system or not code or "&" in value or len(value) > LONGEST_IDENTIFIER:
         text = f"{expression}: the only condition this gateway matches is identifier=system|value."
         raise Rejected(issues=[Issue("not-supported", text, expression)])
+    return value
+
+
+def condition_of(content: Json, query: str, expression: str) -> str:
+    """The condition of a conditional create. Raises Rejected too when what is to be created would not meet it."""
+    named = condition(content["resourceType"], query, expression)
+    if named not in identifiers(content):
+        text = f"{expression} names an identifier that the resource does not carry: it could never be found by it."
+        raise Rejected(issues=[Issue("invariant", text, expression)])
+    return named
+
+
+async def match_identifier(exchange: Exchange, type_: str, named: str) -> list[str]:
+    """The ids of this organisation's resources of the type that carry system|value."""
     async with exchange.gateway.store.reading() as connection:
-        return await find_by_identifier(connection, exchange.caller.organisation, type_, value)
+        return await find_by_identifier(connection, exchange.caller.organisation, type_, named)
 
 
 async def load_with_neighbours(exchange: Exchange, references: set[str]) -> Known:

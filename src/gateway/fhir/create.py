@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Issue, NotFound, Rejected, VersionConflict, warnings_outcome
-from gateway.fhir.arrivals import KEPT, UNSENT, find_referrals, match_identifier, new_resource, resolve
+from gateway.fhir.arrivals import KEPT, UNSENT, condition_of, find_referrals, match_identifier, new_resource, resolve
 from gateway.fhir.exchange import Exchange, Json, open_exchange, receive
-from gateway.messages import Answer, Received
+from gateway.messages import Answer, Received, first_answer
 from gateway.referrals import Accepted, AlreadyReferred, Arrival, accept
 from gateway.store.resources import Resource, read
 from gateway.validation import dump
@@ -32,13 +32,15 @@ async def _create(exchange: Exchange, type_: str, received: Received, content: J
     if content["resourceType"] != type_:
         text = f"The body is not a {type_}, which this address takes."
         raise Rejected(issues=[Issue("invalid", text, "resourceType")])
-    matched = await _if_none_exist(exchange, type_)
-    if matched:
-        return matched
+    query = exchange.request.headers.get("if-none-exist")
+    named = condition_of(content, query, "If-None-Exist") if query else None
+    if named:
+        matched = await _matched(exchange, type_, named, received)
+        if matched:
+            return matched
     kept = new_resource(content, received)
     known = await resolve(exchange, [(kept, type_)], {})
-    condition = exchange.request.headers.get("if-none-exist")
-    claims = {f"{type_}?{condition.removeprefix(f'{type_}?')}"} if condition else set()
+    claims = {f"{type_}?identifier={named}"} if named else set()
     arrival = Arrival(received, "epr-api", [kept], known, claims=claims)
     find_referrals(arrival, {kept.reference: type_}, tasks_needed=True)
 
@@ -48,16 +50,17 @@ async def _create(exchange: Exchange, type_: str, received: Received, content: J
     try:
         return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
     except AlreadyReferred as already:
-        if type_ != "Task" or condition is None:
+        if type_ != "Task" or named is None:
             raise
-        return await _stored(exchange, "Task", already.headers["Location"].split("/")[1])
+        return await _stored(exchange, "Task", already.referral_id)
 
 
-async def _if_none_exist(exchange: Exchange, type_: str) -> Answer | None:
-    query = exchange.request.headers.get("if-none-exist")
-    if query is None:
-        return None
-    ids = await match_identifier(exchange, type_, query.removeprefix(f"{type_}?"), "If-None-Exist")
+async def _matched(exchange: Exchange, type_: str, named: str, received: Received) -> Answer | None:
+    """What the condition matches; or, to a repeat of a request, the answer that it got."""
+    first = await first_answer(exchange.gateway.store, exchange.caller, exchange.context, received)
+    if first:
+        return first
+    ids = await match_identifier(exchange, type_, named)
     if len(ids) > 1:
         raise VersionConflict(f"If-None-Exist matches more than one {type_}. Name one that is unique.")
     return await _stored(exchange, type_, ids[0]) if ids else None

@@ -91,7 +91,7 @@ async def receive(exchange: Exchange, action: str, handle: Callable[[Received, J
     received, resource = await read_body(exchange, action)
     try:
         answer = await handle(received, resource)
-    except Duplicate:
+    except (Duplicate, Forbidden):
         raise
     except GatewayError:
         first = await first_answer(exchange.gateway.store, exchange.caller, exchange.context, received)

@@ -60,8 +60,8 @@ def _header(bundle: Json) -> Json:
             at = f"Bundle.entry[{index}].resource"
             issues.append(Issue("required", f"{at} is missing: each entry of a message is a resource.", at))
     if issues:
-        pass
-    elif bundle["resourceType"] != "Bundle" or bundle.get("type") != "message":
+        raise Rejected(issues=issues)
+    if bundle["resourceType"] != "Bundle" or bundle.get("type") != "message":
         issues.append(Issue("value", "$process-message takes a Bundle of type message.", "Bundle.type"))
     elif first.get("resourceType") != "MessageHeader":
         text = "The first entry must be the MessageHeader (bdl-12)."

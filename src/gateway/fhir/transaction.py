@@ -6,12 +6,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Issue, Rejected, warnings_outcome
-from gateway.fhir.arrivals import KEPT, UNSENT, bundle_names, find_referrals, match_identifier, new_resource, resolve
+from gateway.fhir.arrivals import (
+    KEPT,
+    UNSENT,
+    bundle_names,
+    condition_of,
+    find_referrals,
+    match_identifier,
+    new_resource,
+    resolve,
+)
 from gateway.fhir.exchange import Exchange, open_exchange, receive
 from gateway.ids import instant
-from gateway.messages import Answer, Received, answer_to
+from gateway.messages import Answer, Received, first_answer, message_of
 from gateway.referrals import Accepted, AlreadyReferred, Arrival, accept, find_referral
-from gateway.store.resources import Resource
+from gateway.store.resources import Resource, identifiers
 from gateway.validation import dump, parse
 
 Json = dict[str, Any]
@@ -32,10 +41,16 @@ async def transaction(request: Request) -> Response:
 async def _transact(exchange: Exchange, received: Received, bundle: Json) -> Answer:
     entries = _entries(bundle)
     exchange.require(*sorted({f"system/{entry['resource']['resourceType']}.c" for entry in entries}))
-    matched = await _matched_referral(exchange, entries)
-    if matched:
-        return await _same_again(exchange, entries, matched)
-    existing = await _existing(exchange, entries)
+    conditions = _conditions(entries)
+    if conditions and (
+        first := await first_answer(exchange.gateway.store, exchange.caller, exchange.context, received)
+    ):
+        return first
+    sending = [named for index, named in conditions.items() if _type(entries[index]) in {"ServiceRequest", "Task"}]
+    referred = await find_referral(exchange.gateway.store, exchange.caller.organisation, sending) if sending else None
+    if referred:
+        return await _same_again(exchange, entries, AlreadyReferred(*referred))
+    existing = await _existing(exchange, entries, conditions)
     new = {
         index: new_resource(entry["resource"], received) for index, entry in enumerate(entries) if index not in existing
     }
@@ -44,7 +59,7 @@ async def _transact(exchange: Exchange, received: Received, bundle: Json) -> Ans
     known = await resolve(
         exchange, [(kept, places[kept.reference]) for kept in new.values()], bundle_names(entries, addresses)
     )
-    claims = {_claim(entries[index]) for index in new if "ifNoneExist" in entries[index]["request"]}
+    claims = {f"{kept.type}?identifier={conditions[index]}" for index, kept in new.items() if index in conditions}
     arrival = Arrival(received, "epr-api", list(new.values()), known, claims=claims)
     find_referrals(arrival, places, tasks_needed=False)
 
@@ -54,7 +69,7 @@ async def _transact(exchange: Exchange, received: Received, bundle: Json) -> Ans
     try:
         return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
     except AlreadyReferred as already:
-        if not any(_is_conditional_referral(entry) for entry in entries):
+        if not sending:
             raise
         return await _same_again(exchange, entries, already)
 
@@ -90,57 +105,61 @@ def _entry_issues(entry: Json, at: str) -> list[Issue]:
     return []
 
 
-async def _existing(exchange: Exchange, entries: list[Json]) -> dict[int, str]:
-    """Entry index -> Type/id of what its ifNoneExist matches."""
+def _type(entry: Json) -> str:
+    return str(entry["resource"]["resourceType"])
+
+
+def _conditions(entries: list[Json]) -> dict[int, str]:
+    """Entry index -> system|value of its ifNoneExist. Raises Rejected for a condition that cannot be matched."""
+    return {
+        index: condition_of(
+            entry["resource"], entry["request"]["ifNoneExist"], f"Bundle.entry[{index}].request.ifNoneExist"
+        )
+        for index, entry in enumerate(entries)
+        if "ifNoneExist" in entry["request"]
+    }
+
+
+async def _existing(exchange: Exchange, entries: list[Json], conditions: dict[int, str]) -> dict[int, str]:
+    """Entry index -> Type/id of what its condition matches."""
     existing = {}
-    for index, entry in enumerate(entries):
-        if "ifNoneExist" not in entry["request"]:
-            continue
-        type_ = entry["resource"]["resourceType"]
-        at = f"Bundle.entry[{index}].request.ifNoneExist"
-        ids = await match_identifier(exchange, type_, _criterion(entry), at)
+    for index, named in conditions.items():
+        type_ = _type(entries[index])
+        ids = await match_identifier(exchange, type_, named)
         if len(ids) > 1:
+            at = f"Bundle.entry[{index}].request.ifNoneExist"
             raise Rejected(issues=[Issue("multiple-matches", f"{at} matches more than one {type_}.", at)])
         if ids:
             existing[index] = f"{type_}/{ids[0]}"
     return existing
 
 
-async def _matched_referral(exchange: Exchange, entries: list[Json]) -> AlreadyReferred | None:
-    """The stored referral that the ifNoneExist of a ServiceRequest or a Task matches."""
-    names = [_criterion(entry).removeprefix("identifier=") for entry in entries if _is_conditional_referral(entry)]
-    found = await find_referral(exchange.gateway.store, exchange.caller.organisation, names) if names else None
-    return AlreadyReferred(*found) if found else None
-
-
-def _is_conditional_referral(entry: Json) -> bool:
-    return "ifNoneExist" in entry["request"] and entry["resource"]["resourceType"] in {"ServiceRequest", "Task"}
-
-
-def _criterion(entry: Json) -> str:
-    """The condition of a conditional create, with or without the type before it (http.html#ccreate)."""
-    query: str = entry["request"]["ifNoneExist"]
-    return query.removeprefix(f"{entry['resource']['resourceType']}?")
-
-
-def _claim(entry: Json) -> str:
-    return f"{entry['resource']['resourceType']}?{_criterion(entry)}"
-
-
 async def _same_again(exchange: Exchange, entries: list[Json], already: AlreadyReferred) -> Answer:
     """The stored referral instead of a second one: the first answer, with 200 for each entry.
 
-    Raises the AlreadyReferred when the Bundle is not of the same entries as the first one was.
+    Raises the AlreadyReferred unless this Bundle brings the same one referral, of the same person, as the first did.
     """
-    first = await answer_to(exchange.gateway.store, exchange.caller.organisation, already.message_id)
-    bundle = parse(first.body)
-    answered = bundle.get("entry", [])
-    types = [entry["response"]["location"].split("/")[-4] for entry in answered]
-    if types != [entry["resource"]["resourceType"] for entry in entries]:
+    body, first = await message_of(exchange.gateway.store, exchange.caller.organisation, already.message_id)
+    sent = [entry["resource"] for entry in entries]
+    before = [entry.get("resource") for entry in parse(body).get("entry", [])]
+    if not first.body or not _alike(sent, before):
         raise already
-    for entry in answered:
+    answered = parse(first.body)
+    for entry in answered["entry"]:
         entry["response"]["status"] = "200 OK"
-    return Answer(200, dump(bundle), first.headers, first.target)
+    return Answer(200, dump(answered), first.headers, first.target)
+
+
+def _alike(sent: list[Json], before: list[Json]) -> bool:
+    """Whether both are one referral with resources of the same types, for the same people."""
+    types = [resource["resourceType"] for resource in sent]
+    if types.count("ServiceRequest") != 1 or types != [(resource or {}).get("resourceType") for resource in before]:
+        return False
+    pairs = [pair for pair in zip(sent, before, strict=True) if pair[0]["resourceType"] == "Patient"]
+    return all(
+        identifiers(one) == identifiers(other) and one.get("birthDate") == other.get("birthDate")
+        for one, other in pairs
+    )
 
 
 def _answer(exchange: Exchange, kept: list[Resource | str], accepted: list[Accepted]) -> Answer:

@@ -14,6 +14,7 @@ from gateway.store.schema import identifier, referral, resource
 Condition = ColumnElement[bool]
 Cursor = tuple[datetime, str]  # updated_at and id of the last one seen
 
+MOST_VALUES = 200
 DATE = re.compile(r"^(eq|gt|ge|lt|le)?(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$")
 
 
@@ -66,8 +67,16 @@ def _query(type_: str, organisation: str) -> Select[Any]:
     )
 
 
+def _values(value: str) -> list[str]:
+    """The alternatives of a parameter, which commas part."""
+    values = [one for one in value.split(",") if one]
+    if len(values) > MOST_VALUES:
+        raise BadRequest(f"A search parameter takes {MOST_VALUES} values at most.")
+    return values
+
+
 def _id(column: ColumnElement[str]) -> Callable[[str, str], Condition]:
-    return lambda _type, value: column.in_([one.split("/")[-1] for one in value.split(",")])
+    return lambda _type, value: column.in_([one.split("/")[-1] for one in _values(value)])
 
 
 def _of_identifier(column: ColumnElement[str], organisation: ColumnElement[str]) -> Callable[[str, str], Condition]:
@@ -77,7 +86,7 @@ def _of_identifier(column: ColumnElement[str], organisation: ColumnElement[str])
         named = select(identifier.c.id).where(
             identifier.c.organisation == organisation,
             identifier.c.type == type_,
-            identifier.c.identifier.in_(value.split(",")),
+            identifier.c.identifier.in_(_values(value)),
         )
         return column.in_(named)
 
@@ -85,7 +94,7 @@ def _of_identifier(column: ColumnElement[str], organisation: ColumnElement[str])
 
 
 def _status(_type: str, value: str) -> Condition:
-    return referral.c.task_status.in_(value.split(","))
+    return referral.c.task_status.in_(_values(value))
 
 
 def _changed(_type: str, value: str) -> Condition:

@@ -5,7 +5,7 @@ from itertools import chain, islice
 
 from gateway.errors import Issue
 from gateway.validation.reading import shown
-from gateway.validation.rules import broken, contained_faults, entries, unresolved
+from gateway.validation.rules import broken, contained, contained_faults, entries, unresolved
 from gateway.validation.structure import MOST, SUPPORTED, expression, schemas, structure
 from gateway.validation.survey import Json, locate, survey
 
@@ -18,6 +18,7 @@ ProcedureRequest ProcessRequest ProcessResponse ReferralRequest Sequence Service
 """
 BEFORE_R4 = frozenset(_OLD_TYPES.split())
 # Bundles in which every urn: has to lead to an entry, because the ids of others are not known yet (http.html#trules).
+MOST_CONTAINED = 200  # each is checked against all
 SELF_CONTAINED = frozenset({"batch", "transaction"})
 
 
@@ -36,6 +37,9 @@ def _check(resource: Json, container: Json | None, urls: set[str] | None) -> lis
     """`container`: of a contained resource; `urls`: the fullUrls of the Bundle it is in, where urn: must resolve."""
     if issue := _refused(resource):
         return [issue]
+    if len(contained(resource)) > MOST_CONTAINED:
+        place = f"{resource['resourceType']}.contained"
+        return [Issue("too-costly", f"{place}: {MOST_CONTAINED} at most. Send the others as entries.", place)]
     seen = survey(resource)
     found = structure(resource, seen.size)
     named = {(issue.code, issue.expression) for issue in found}

@@ -34,10 +34,11 @@ def unresolved(resource: Json, seen: Survey, container: Json, urls: set[str] | N
     """Local references that lead nowhere: #id outside the container's contained (ref-1), urn:... outside the Bundle."""
     if not seen.local:
         return
-    held = {"#", *(f"#{each.get('id')}" for each in contained(container))}
+    held: set[str] = set()
     for node in seen.local:
         target: str = node["reference"]
         if target.startswith("#"):
+            held = held or {"#", *(f"#{each.get('id')}" for each in contained(container))}
             if target not in held:
                 place = expression(resource["resourceType"], locate(resource, node))
                 yield Issue("invariant", f"{place} breaks ref-1: no contained resource has the id it names.", place)
