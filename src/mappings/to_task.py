@@ -136,7 +136,9 @@ def _owner(standing: Json) -> Json:
 
 def _not_before(authored: str, modified: str) -> str:
     """lastModified is never before authoredOn (invariant inv-1), even when the sender's clock runs ahead of ours."""
+    if "T" not in authored:  # a date, month or year alone: later only when it is a later one
+        return authored if authored > modified[: len(authored)] else modified
     try:
-        return max(modified, authored, key=datetime.fromisoformat) if "T" in authored else modified
+        return max(modified, authored, key=datetime.fromisoformat)
     except ValueError:  # FHIR allows a leap second, :60, which datetime does not know
         return modified

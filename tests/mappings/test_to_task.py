@@ -258,3 +258,15 @@ def test_what_nothing_refers_to_any_more_goes() -> None:
     task = task_from({**sent, "location": {"reference": "#site"}}, "sr1", "p1", standing())
     assert [one["id"] for one in task["contained"]] == ["park", "site"]
     assert check(task) == []
+
+
+@pytest.mark.parametrize("authored", ["2999-12-31", "2999-12", "2999", "2999-12-31T23:59:59-14:00"])
+def test_a_request_from_the_future_does_not_make_the_task_invalid(authored: str) -> None:
+    received = {"resourceType": "Task", "status": "requested", "intent": "order", "authoredOn": authored}
+    hub = {"id": "northdale-wellbeing-hub", "name": "Northdale Wellbeing Hub"}
+    moment = "2026-01-12T10:12:00.000Z"
+    standing = {"id": "t1", "version": 1, "reference": "SP-4821-0937-5564", "status": "submitted", "hub": hub}
+
+    task = task_from(received, "s1", "p1", standing | {"submitted_at": moment, "updated_at": moment})
+
+    assert check(task) == []
