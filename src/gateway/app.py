@@ -8,12 +8,12 @@ import structlog
 from fastapi import FastAPI
 
 from gateway import errors
+from gateway.arrival import Gateway
 from gateway.audit import Audit
 from gateway.delivery import run
 from gateway.fhir.routes import add_fhir_routes
 from gateway.parties import Directory
 from gateway.platform.routes import router
-from gateway.referrals import Gateway
 from gateway.security import Gatekeeper, token_endpoint, token_secret
 from gateway.settings import Settings
 from gateway.status import add_status_routes

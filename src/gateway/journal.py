@@ -46,6 +46,7 @@ def journal_rows(
                     "id": referral_id,
                     "version": number,
                     "updated_at": at,
+                    "method": "POST" if number == 1 else "PUT",
                     "content": task.decode(),
                 }
             ],

@@ -20,6 +20,7 @@ from gateway.standing import Applied, apply
 from gateway.store import referrals, resources
 from gateway.store.engine import Rows, Store
 from gateway.store.referrals import Stored
+from gateway.store.resources import Resource
 from gateway.store.schema import audit, message
 from gateway.telemetry import RequestContext
 from gateway.validation import dump, parse
@@ -86,9 +87,11 @@ async def _record(
     version = before.standing.version + 1
     standing = applied.standing.model_copy(update={"version": version, "updated_at": instant(at)})
     organisation, referral_id = before.row["organisation"], before.row["id"]
-    sent = await resources.read(connection, organisation, "Task", referral_id, version=1)
+    stored = await resources.read(connection, organisation, "Task", referral_id)
+    assert stored is not None  # each event has stored one
+    shown = parse(stored[2].encode())
     task = task_from(
-        parse(sent[2].encode()) if sent else None,
+        shown,
         before.row["service_request_id"],
         before.row["patient_id"],
         standing.model_dump(),
@@ -105,6 +108,7 @@ async def _record(
     told = _told(before, applied, change)
     heard = await referrals.destinations(connection, organisation)
     await referrals.save(connection, before, after)
+    await resources.save_keys(connection, organisation, Resource("Task", referral_id, version, at, task), shown)
     await referrals.insert(
         connection,
         [

@@ -1,7 +1,7 @@
 """The use case of the way in: what an EPR sent becomes referrals, in one transaction, exactly once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,19 +9,22 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from gateway.arrival import Arrival, Asked, Gateway
 from gateway.audit import audit_row
-from gateway.errors import Conflict, Duplicate, Issue, Rejected, Unavailable
+from gateway.errors import Conflict, Duplicate, Issue, Rejected, Unavailable, VersionConflict
 from gateway.ids import instant, new_id, new_reference, now
 from gateway.journal import journal_rows
 from gateway.messages import Answer, Received, first_answer, message_row
 from gateway.parties import Directory
 from gateway.profile import check_referral
+from gateway.revise import revise, touches_stored
+from gateway.search import keys
 from gateway.security import Caller
-from gateway.settings import Settings
-from gateway.sources import Known, gather
+from gateway.sources import gather
 from gateway.store.engine import Rows, Store
-from gateway.store.resources import Resource, identifier_rows, identifiers, new_rows
-from gateway.store.schema import audit, identifier, message, own_name, referral
+from gateway.store.referrals import insert
+from gateway.store.resources import Resource, found_by_rows, identifiers, new_rows
+from gateway.store.schema import audit, found_by, message, own_name, referral
 from gateway.telemetry import RequestContext
 from gateway.validation import dump
 from mappings.systems import REFERENCE_SYSTEM
@@ -29,38 +32,6 @@ from mappings.to_referral import Sources, Translation, referral_from
 from mappings.to_task import task_from
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """What the use cases work with; one per process."""
-
-    settings: Settings
-    store: Store
-    directory: Directory
-
-
-@dataclass
-class Asked:
-    """One referral that somebody asks for: the request, and the Task that sends it (None: the gateway writes one)."""
-
-    service_request: Resource
-    task: Resource | None
-    at: dict[str, str]  # where things stand in what was received: "ServiceRequest" -> "Bundle.entry[1].resource" ...
-
-
-@dataclass
-class Arrival:
-    """All that one request brings: new resources with their addresses given, and the referrals among them."""
-
-    received: Received
-    route: str  # epr-api | epr-message
-    resources: list[Resource]
-    known: Known
-    asked: list[Asked] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)  # further names of the sender for this referral, system|value
-    claims: set[str] = field(default_factory=set)  # conditions under which something is created, Type?identifier=...
-    addressed_to: list[tuple[str, str]] = field(default_factory=list)  # a message's destinations: system, value
 
 
 @dataclass
@@ -105,18 +76,23 @@ async def accept(
             name_referral(kept.content)
     _refuse_same_names(arrival)
     accepted = [_refer(gateway, caller, context, arrival, asked, at) for asked in arrival.asked]
-    sent = answer(accepted)
     referred = {one.id for one in accepted}
     rows: list[Rows] = [
-        (message, [message_row(caller, context, arrival.received, sent)]),
-        (audit, [audit_row(caller, context, arrival.received.action, sent.target, sent.status)]),
         (own_name, [_own_name(caller.organisation, claim, arrival.received.id) for claim in sorted(arrival.claims)]),
         *new_rows(caller.organisation, [kept for kept in arrival.resources if kept.id not in referred]),
     ]
     for one in accepted:
         rows += one.rows
     try:
-        await gateway.store.write(rows)
+        if touches_stored(arrival):
+            async with gateway.store.transaction() as connection:
+                await insert(connection, rows)
+                await revise(connection, gateway, caller, context, arrival, at)
+                sent = answer(accepted)
+                await insert(connection, _received_rows(caller, context, arrival.received, sent))
+        else:
+            sent = answer(accepted)
+            await gateway.store.write([*_received_rows(caller, context, arrival.received, sent), *rows])
     except IntegrityError:
         first = await first_answer(gateway.store, caller, context, arrival.received)
         if first and arrival.route == "epr-message":
@@ -124,10 +100,19 @@ async def accept(
         if first:
             return first
         await _raise_if_referred(gateway.store, caller.organisation, arrival)
+        if arrival.revisions:
+            raise VersionConflict from None
         if arrival.claims:
             raise Conflict("The same was created under the same condition at this moment. Send this again.") from None
         raise Unavailable() from None  # the new reference was taken: one in many thousands; the next try gets another
     return replace(sent, audited=True)
+
+
+def _received_rows(caller: Caller, context: RequestContext, received: Received, sent: Answer) -> list[Rows]:
+    return [
+        (message, [message_row(caller, context, received, sent)]),
+        (audit, [audit_row(caller, context, received.action, sent.target, sent.status)]),
+    ]
 
 
 def _refer(
@@ -181,7 +166,7 @@ def _refer(
     rows: list[Rows] = [
         (referral, [row]),
         (own_name, names),
-        (identifier, identifier_rows(caller.organisation, task)),
+        (found_by, found_by_rows(caller.organisation, "Task", task.id, keys(task.content))),
     ]
     rows += journal_rows(
         row,

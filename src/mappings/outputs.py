@@ -24,6 +24,12 @@ def outputs(standing: Json) -> list[Json]:
     ]
 
 
+def is_ours(output: Json) -> bool:
+    """Whether the gateway wrote this output; the sender may have others."""
+    ours = vocabulary("task-output").url
+    return any(coding.get("system") == ours for coding in output["type"].get("coding", []))
+
+
 def _closing(standing: Json) -> Iterator[Json]:
     if closure := standing.get("closure"):
         yield _output("actions-for-referrer", valueString=closure["actions_for_referrer"])

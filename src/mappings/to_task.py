@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from mappings.clinician import clinician_line, closed_at, first_contact, reason_text
-from mappings.outputs import outputs
+from mappings.outputs import is_ours, outputs
 from mappings.systems import HUB_SYSTEM, REFERENCE_SYSTEM, SNOMED, TASK_CODE, reference_identifier
 from mappings.translate import Target, code_map, vocabulary
 
@@ -31,8 +31,8 @@ OWNED = frozenset({"text", "status", "businessStatus", "statusReason", "owner", 
 def task_from(received: Json | None, service_request_id: str, patient_id: str | None, standing: Json) -> Json:
     """The Task at the version that `standing` (`mappings.referral.Standing` as a dict) says.
 
-    received: the Task as the EPR sent it, its references already rewritten, or version 1 of this one, whose line for
-    the clinician is then replaced; None when the EPR sent none (a BaRS message).
+    received: the Task as the EPR sent it, its references already rewritten, or the version before this one, of which
+    what the gateway said is then replaced; None when the EPR sent none (a BaRS message).
     """
     sent = received or {}
     status, business = status_of(standing)
@@ -66,7 +66,8 @@ def task_from(received: Json | None, service_request_id: str, patient_id: str | 
         task["executionPeriod"] = {"start": started, **ended}
     line = {"authorString": GATEWAY, "time": standing["updated_at"], "text": clinician_line(standing)}
     task["note"] = [*(note for note in sent.get("note", []) if note.get("authorString") != GATEWAY), line]
-    if results := [*outputs(standing), *sent.get("output", [])]:
+    task.pop("output", None)
+    if results := [*outputs(standing), *(one for one in sent.get("output", []) if not is_ours(one))]:
         task["output"] = results
     if contained := task.pop("contained", []):
         task |= {"contained": kept} if (kept := _still_named(task, contained)) else {}

@@ -169,6 +169,7 @@ def _version_rows(referral_id: str, reference: str, number: int, name: str) -> l
                 {
                     "organisation": TRUST,
                     "type": "Task",
+                    "method": "PUT",
                     "id": referral_id,
                     "version": number,
                     "updated_at": at,

@@ -11,12 +11,12 @@ import pytest
 from fastapi import FastAPI
 
 from gateway import errors
+from gateway.arrival import Gateway
 from gateway.audit import Audit
 from gateway.ids import instant, new_id, new_reference, now
 from gateway.journal import journal_rows
 from gateway.parties import Directory
 from gateway.platform.routes import router
-from gateway.referrals import Gateway
 from gateway.security import Caller, Gatekeeper
 from gateway.settings import Settings
 from gateway.store.engine import Store

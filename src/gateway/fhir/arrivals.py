@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from gateway.arrival import Arrival, Asked
 from gateway.errors import Issue, Rejected, VersionConflict
 from gateway.fhir.exchange import Exchange
 from gateway.fhir.references import Found, rewrite, unknown_reference
 from gateway.ids import new_id
 from gateway.messages import Received
-from gateway.referrals import Arrival, Asked
 from gateway.sources import Known
 from gateway.store.resources import Resource, find_by_identifier, identifiers, load
 from gateway.validation import SUPPORTED

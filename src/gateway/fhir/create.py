@@ -5,11 +5,12 @@ from email.utils import format_datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.arrival import Arrival
 from gateway.errors import Issue, NotFound, Rejected, VersionConflict, warnings_outcome
 from gateway.fhir.arrivals import KEPT, UNSENT, condition_of, find_referrals, match_identifier, new_resource, resolve
 from gateway.fhir.exchange import Exchange, Json, open_exchange, receive
 from gateway.messages import Answer, Received, first_answer
-from gateway.referrals import Accepted, AlreadyReferred, Arrival, accept
+from gateway.referrals import Accepted, AlreadyReferred, accept
 from gateway.store.resources import Resource, read
 from gateway.validation import dump
 

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.arrival import Gateway
 from gateway.errors import Duplicate, Forbidden, GatewayError, NotAcceptable, Rejected, UnsupportedMediaType
 from gateway.messages import Answer, Received, first_answer
-from gateway.referrals import Gateway
 from gateway.security import Caller
 from gateway.telemetry import RequestContext
 from gateway.validation import check, parse

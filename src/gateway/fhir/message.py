@@ -5,12 +5,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.arrival import Arrival
 from gateway.errors import BadRequest, Issue, Rejected, warnings_outcome
 from gateway.fhir.arrivals import KEPT, bundle_names, find_referrals, new_resource, resolve, too_long_identifiers
 from gateway.fhir.exchange import Exchange, open_exchange, receive
 from gateway.ids import instant, new_id
 from gateway.messages import Answer, Received
-from gateway.referrals import Accepted, Arrival, accept
+from gateway.referrals import Accepted, accept
 from gateway.store.resources import Resource, identifiers
 from gateway.validation import dump
 

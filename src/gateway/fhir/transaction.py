@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.arrival import Arrival
 from gateway.errors import Issue, Rejected, warnings_outcome
 from gateway.fhir.arrivals import (
     KEPT,
@@ -19,7 +20,7 @@ from gateway.fhir.arrivals import (
 from gateway.fhir.exchange import Exchange, open_exchange, receive
 from gateway.ids import instant
 from gateway.messages import Answer, Received, first_answer, message_of
-from gateway.referrals import Accepted, AlreadyReferred, Arrival, accept, find_referral
+from gateway.referrals import Accepted, AlreadyReferred, accept, find_referral
 from gateway.store.resources import Resource, identifiers
 from gateway.validation import dump, parse
 

@@ -8,8 +8,8 @@ import jiter
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from gateway.arrival import Gateway
 from gateway.errors import BadRequest, Forbidden, NotFound, Unreadable
-from gateway.referrals import Gateway
 from gateway.security import Caller
 from gateway.store import referrals
 from gateway.store.referrals import Stored

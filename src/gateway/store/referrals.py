@@ -106,7 +106,8 @@ async def save(connection: AsyncConnection, before: Stored, after: Stored) -> No
 
 async def insert(connection: AsyncConnection, rows: Iterable[Rows]) -> None:
     for table, some in rows:
-        await connection.execute(table.insert(), list(some))
+        if some:
+            await connection.execute(table.insert(), list(some))
 
 
 async def list_at_hubs(

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import instant
+from gateway.search import keys, token_key
 from gateway.store.engine import Rows
-from gateway.store.schema import identifier, resource
+from gateway.store.schema import found_by, resource
 from gateway.validation import dump, parse
 
 Json = dict[str, Any]
@@ -27,6 +28,7 @@ class Resource:
     version: int
     updated_at: datetime
     content: Json
+    method: str = "POST"  # how this version came: POST, PUT or PATCH
 
     @property
     def reference(self) -> str:
@@ -50,25 +52,44 @@ def resource_row(organisation: str, kept: Resource) -> dict[str, Any]:
         "id": kept.id,
         "version": kept.version,
         "updated_at": kept.updated_at,
+        "method": kept.method,
         "content": dump(kept.content).decode(),
     }
 
 
 def new_rows(organisation: str, kept: Iterable[Resource]) -> list[Rows]:
     """The rows of new resources, with those by which they are found again."""
-    stored, named = [], []
+    stored, found = [], []
     for one in kept:
         stored.append(resource_row(organisation, one))
-        named += identifier_rows(organisation, one)
-    return [(resource, stored), (identifier, named)]
+        found += found_by_rows(organisation, one.type, one.id, keys(one.content))
+    return [(resource, stored), (found_by, found)]
 
 
-def identifier_rows(organisation: str, kept: Resource) -> list[dict[str, Any]]:
-    """The rows by which a resource is found by one of its identifiers."""
+def found_by_rows(organisation: str, type_: str, id_: str, found: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The rows by which a resource is found: one for each (parameter, value)."""
     return [
-        {"organisation": organisation, "type": kept.type, "identifier": name, "id": kept.id}
-        for name in identifiers(kept.content)
+        {"organisation": organisation, "type": type_, "parameter": parameter, "value": value, "id": id_}
+        for parameter, value in found
     ]
+
+
+async def save_version(connection: AsyncConnection, organisation: str, kept: Resource, before: Json) -> None:
+    """Stores the next version of a resource, and mends what it is found by. `before` is the content it follows.
+
+    Raises IntegrityError when another next version was stored meanwhile.
+    """
+    await connection.execute(resource.insert(), resource_row(organisation, kept))
+    await save_keys(connection, organisation, kept, before)
+
+
+async def save_keys(connection: AsyncConnection, organisation: str, kept: Resource, before: Json) -> None:
+    """Makes a resource found by what its content says now, instead of by what it said before."""
+    old, new = keys(before), keys(kept.content)
+    for row in found_by_rows(organisation, kept.type, kept.id, old - new):
+        await connection.execute(delete(found_by).filter_by(**row))
+    if new - old:
+        await connection.execute(found_by.insert(), found_by_rows(organisation, kept.type, kept.id, new - old))
 
 
 def identifiers(content: Json) -> set[str]:
@@ -120,11 +141,13 @@ async def history(
 
 async def find_by_identifier(connection: AsyncConnection, organisation: str, type_: str, name: str) -> list[str]:
     """The ids of this organisation's resources of the type that carry the identifier `system|value`."""
+    system, _, value = name.partition("|")
     rows = await connection.execute(
-        select(identifier.c.id).where(
-            identifier.c.organisation == organisation,
-            identifier.c.type == type_,
-            identifier.c.identifier == name,
+        select(found_by.c.id).where(
+            found_by.c.organisation == organisation,
+            found_by.c.type == type_,
+            found_by.c.parameter == "identifier",
+            found_by.c.value == token_key(system, value),
         )
     )
     return sorted(rows.scalars())

@@ -31,6 +31,8 @@ metadata = MetaData(
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows itself only for INTEGER PRIMARY KEY
+# Compared byte by byte, so that a range of the index is all that starts alike, whatever the database's language is.
+Key = String(512).with_variant(String(512, collation="C"), "postgresql")
 
 # --- who is known here -----------------------------------------------------------------------------------------
 
@@ -112,15 +114,18 @@ resource = Table(
     Column("id", String(64), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("updated_at", Moment, nullable=False),
+    Column("method", String(5), nullable=False),  # how this version came: POST, PUT or PATCH
     Column("content", Text, nullable=False),
+    Index(None, "organisation", "type", "updated_at", "id"),
 )
 
-identifier = Table(
-    "identifier",
+found_by = Table(  # what the current version of a resource is found by; the rest of a search is judged on its content
+    "found_by",
     metadata,
     Column("organisation", String(12), primary_key=True),
     Column("type", String(32), primary_key=True),
-    Column("identifier", String(512), primary_key=True),  # system|value
+    Column("parameter", String(64), primary_key=True),  # R4 search parameter
+    Column("value", Key, primary_key=True),  # as gateway.search.keys writes it
     Column("id", String(64), primary_key=True),
 )
 
@@ -134,6 +139,7 @@ referral = Table(
     Column("reference", String(25), nullable=False),
     Column("service_request_id", String(64), nullable=False),
     Column("patient_id", String(64)),
+    Column("person_id", String(36)),  # who the patient is, across referrals: table person
     Column("message_id", String(36), nullable=False),
     Column("correlation_id", String(64), nullable=False),
     Column("hub_id", String(64), nullable=False),
@@ -151,7 +157,8 @@ referral = Table(
     UniqueConstraint("reference"),
     Index(None, "id"),  # a link worker's system knows the referral, not who sent it
     Index(None, "hub_id", "status", "updated_at"),
-    Index(None, "organisation", "updated_at", "id"),
+    Index(None, "organisation", "patient_id"),
+    Index(None, "organisation", "person_id"),
 )
 
 
@@ -162,6 +169,89 @@ own_name = Table(  # a sender's own name for a referral, or a condition of a cre
     Column("name", Text, primary_key=True),  # system|value, Type/id, or Type?identifier=system|value
     Column("target", String(36), nullable=False),  # the referral, or the message that brought what was created
 )
+
+
+fetch = Table(  # a Task whose request stands on the sender's own server: what is still to be fetched from there
+    "fetch",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("task_id", String(36), primary_key=True),
+    Column("message_id", String(36), nullable=False),
+    Column("client_id", String(64), nullable=False),
+    Column("request_id", String(64), nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    Column("state", String(12), nullable=False),  # due | done | dead
+    Column("due_at", Moment, nullable=False),
+    Column("leased_until", Moment),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_failure", Text),  # what went wrong, without patient data
+)
+Index("ix_fetch_due", fetch.c.due_at, postgresql_where=fetch.c.state == "due", sqlite_where=fetch.c.state == "due")
+
+unmapped_code = Table(  # a code that no map knows, once for each referral that carries it
+    "unmapped_code",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("system", String(512), primary_key=True),
+    Column("code", String(512), primary_key=True),
+    Column("referral_id", String(36), primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
+# --- who is who -----------------------------------------------------------------------------------------------------
+
+person = Table(  # the human being that one or more Patient records of an organisation are about
+    "person",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("birth_date", String(10)),
+    Column("family_name", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("merged_into", String(36)),  # the person it turned out to be
+)
+
+person_key = Table(  # what a person is found by: verified NHS number or local identifier, system|value
+    "person_key",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("key", String(512), primary_key=True),
+    Column("person_id", String(36), nullable=False),
+)
+
+identity_item = Table(  # a question for a human: are these two the same person?
+    "identity_item",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("referral_id", String(36), nullable=False),
+    Column("person_id", String(36), nullable=False),
+    Column("other_person_id", String(36)),
+    Column("found_at", Moment, nullable=False),
+    Column("state", String(32), nullable=False),  # open | same-person | different-people
+    Index(None, "organisation", "state"),
+    Index(None, "referral_id"),
+)
+
+identity_event = Table(  # the history of merging and parting; never changed
+    "identity_event",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("id", String(36), primary_key=True),
+    Column("item_id", String(36), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("type", String(32), nullable=False),  # merged | kept-apart | unmerged
+    Column("person_id", String(36), nullable=False),
+    Column("other_person_id", String(36)),
+    Column("moved", Text, nullable=False),  # JSON: the referrals and keys that changed hands, to give them back by
+    Column("actor", Text, nullable=False),  # JSON: client, person, role, organisation
+    Column("note", Text, nullable=False),
+    Index(None, "organisation", "item_id"),
+)
+
+# --- what belongs to a referral ---------------------------------------------------------------------------------------
 
 
 def _part(name: str, *columns: Column[object]) -> Table:

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import BadRequest
-from gateway.store.schema import identifier, referral, resource
+from gateway.search import token_key
+from gateway.store.schema import found_by, referral, resource
 
 Condition = ColumnElement[bool]
 Cursor = tuple[datetime, str]  # updated_at and id of the last one seen
@@ -83,10 +84,12 @@ def _of_identifier(column: ColumnElement[str], organisation: ColumnElement[str])
     def condition(type_: str, value: str) -> Condition:
         if "|" not in value:
             raise BadRequest("Search identifier as system|value: a value alone may be somebody else's number.")
-        named = select(identifier.c.id).where(
-            identifier.c.organisation == organisation,
-            identifier.c.type == type_,
-            identifier.c.identifier.in_(_values(value)),
+        tokens = [token_key(*one.split("|", 1)) for one in _values(value)]
+        named = select(found_by.c.id).where(
+            found_by.c.organisation == organisation,
+            found_by.c.type == type_,
+            found_by.c.parameter == "identifier",
+            found_by.c.value.in_(tokens),
         )
         return column.in_(named)
 
