@@ -5,7 +5,7 @@ RUN := .venv/.run
 DEV := .venv/.dev
 
 help: ## What can be made
-	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
 $(RUN): requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
@@ -38,8 +38,20 @@ check: $(DEV) ## Format, lint, types, import rules, maps, contract
 	@$(BIN)/python -m tools.contract --check
 	@$(BIN)/hadolint Dockerfile
 
+fuzz: $(DEV) ## Spoilt requests at every door, thousands (GATEWAY_FUZZ_CASES=20000): no 5xx, no hang, nothing half-stored
+	@GATEWAY_FUZZ_CASES=$${GATEWAY_FUZZ_CASES:-20000} $(BIN)/pytest -q -s tests/fuzz
+
 bench: $(DEV) ## Requests and deliveries a second beside their ceilings; writes var/bench.json
 	@$(BIN)/python -m bench
+
+corpus-table: $(DEV) ## How well real FHIR files are judged; writes docs/corpus.md (needs FHIR_CORPUS or ../shared/corpus)
+	@$(BIN)/python -m tools.corpus_table
+
+profile-table: $(DEV) ## Writes docs/profile.md anew: the rules of a referral
+	@$(BIN)/python -m tools.profile_table
+
+rest-checklist: $(DEV) ## Writes docs/rest.md anew: FHIR's REST clauses, and the tests of each
+	@$(BIN)/python -m tools.rest_checklist
 
 contract: $(DEV) ## Writes openapi/ anew from the code
 	@$(BIN)/python -m tools.contract
@@ -51,4 +63,4 @@ lock: $(DEV) ## Pins dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: help demo serve test check bench contract migration lock
+.PHONY: help demo serve test check fuzz bench corpus-table profile-table rest-checklist contract migration lock

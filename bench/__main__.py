@@ -20,8 +20,10 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench.checking import measure_checking
 from bench.load import Load, drive, post
 from bench.processes import Process, free_port, running
+from bench.search import measure_search
 from bench.updates import measure_lag
 from gateway.demo.parties import prepare_demo, private_key
 from gateway.security import fetch_token
@@ -35,10 +37,13 @@ console = Console(highlight=False)
 def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
+    ours, theirs = measure_checking()
+    results = [result("validate-bundle", ours, "ms CPU", theirs, ours / theirs)]
     with postgres() as host:
-        results = accept(host, "accept-c16", connections=16, workers=1)
+        results += accept(host, "accept-c16", connections=16, workers=1)
         results += accept(host, "accept-c64", connections=64, workers=2)
         results += measure_lag(host, FOLDER)
+        results += measure_search(host, FOLDER)
     Path("var/bench.json").write_text(json.dumps(results, indent=1) + "\n")
     show(results)
 

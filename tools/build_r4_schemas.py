@@ -10,8 +10,9 @@ The output is a function of the input only (sorted keys, no time stamp): buildin
 Annotations in the output: `x-rule` is the key of the FHIR rule that a fragment states and `x-text` its words,
 `x-choice` and `x-choice-required` the choice element, `x-binding` the value set of an enum and `x-codes` its codes
 where there is no enum, `x-format` the words for a pattern, `x-targets` the types that a reference may name. At the
-root, `x-accepted` lists the resource types that stand here, `x-resources` all those of R4, and `x-choices` gives the
-element of each typed name (occurrencePeriod: occurrence).
+root, `x-accepted` lists the resource types that stand here, `x-resources` all those of R4, `x-choices` gives the
+element of each typed name (occurrencePeriod: occurrence), and `x-whole` the names whose numbers
+are whole ones everywhere.
 """
 
 import argparse
@@ -39,11 +40,14 @@ FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-ty
 
 # The package adds its own server's elements to Meta; R4 has none of these (https://hl7.org/fhir/R4/resource.html#Meta).
 NOT_R4 = {f"Meta.{name}" for name in ("project", "author", "onBehalfOf", "account", "accounts", "compartment")}
+LANGUAGES = "http://hl7.org/fhir/ValueSet/all-languages"
 # Code systems that are not enumerable: bound by form instead of by list.
 BY_FORM = {
     "http://hl7.org/fhir/ValueSet/mimetypes": (r"^[^\s/;]+/[^\s/;]+(?: ?;.+)?$", "a MIME type, e.g. text/plain"),
+    LANGUAGES: (r"^[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*$", "a BCP 47 language, e.g. en-GB"),
     "http://hl7.org/fhir/ValueSet/currencies": (r"^[A-Z]{3}$", "an ISO 4217 currency, e.g. GBP"),
 }
+WHOLE = {"integer", "positiveInt", "unsignedInt"}
 # One coding of a CodeableConcept has to come from the value set; a single Coding or Quantity would need another shape.
 BOUND_TYPES = {"code", "CodeableConcept"}
 
@@ -54,10 +58,20 @@ class Builder:
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
         self.choices: dict[str, str] = {}
+        self.whole: dict[str, bool] = {}  # name of a number -> whether it is a whole one wherever it occurs
+        self.own: dict[str, Schema] = {
+            "Bundle.entry": {"fullUrl": text(r"\S+", "a URI without spaces")},  # many a real urn:uuid: holds no UUID
+            "Extension": {"url": text(r"[^\s|]+", "a URI without spaces, and without a version after |")},
+            "Reference": {"reference": reference_text(definitions.resources)},
+        }
         self.defs: dict[str, Schema] = {
             "Resource": ANY_RESOURCE,
+            "ResourceType": {"enum": definitions.resources},
             "RestReference": rest_reference(definitions.resources),
         }
+        self.add("Element")
+        # beside its value a companion may be empty: the element is not (ele-1)
+        self.defs["Companion"] = {key: each for key, each in self.defs["Element"].items() if key != "minProperties"}
 
     def add(self, name: str) -> Schema:
         """A `$ref` to the type, building it when it is the first use."""
@@ -96,9 +110,7 @@ class Builder:
         else:
             schema["minProperties"] = 1  # ele-1
         rules += [{"x-rule": key, "x-text": self.words(elements, key), **rule} for key, rule in RULES.get(name, [])]
-        if name == "Reference":
-            properties["reference"] = {"$ref": "#/$defs/ReferenceText"}
-            self.defs["ReferenceText"] = reference_text(self.definitions.resources)
+        properties |= self.own.get(name, {})
         if required:
             schema["required"] = sorted(required)
         if rules:
@@ -127,8 +139,9 @@ class Builder:
             key = label.replace("[x]", code[0].upper() + code[1:]) if label.endswith("[x]") else label
             form = {key: listed(self.value(code, kind, element), many, nulls=code in PRIMITIVES)}
             if kind["code"] in PRIMITIVES:
-                self.add("Element")
-                form[f"_{key}"] = listed(ref("Element"), many, nulls=True)
+                form[f"_{key}"] = listed(ref("Element"), many, nulls=True) if many else ref("Companion")
+            if code in WHOLE or code == "decimal":
+                self.whole[key] = code in WHOLE and self.whole.get(key, True)
             found.append(form)
             if label.endswith("[x]"):
                 self.choices[key] = label.removesuffix("[x]")
@@ -140,6 +153,8 @@ class Builder:
         binding = element.get("binding", {})
         if binding.get("strength") == "required" and code in BOUND_TYPES:
             return self.bound(code, binding["valueSet"].split("|")[0])
+        if code == "code" and any(each.get("valueCanonical") == LANGUAGES for each in binding.get("extension", [])):
+            return self.bound(code, LANGUAGES)
         targets = sorted(url.rpartition("/")[2] for url in kind.get("targetProfile", []))
         if code == "Reference" and targets and targets != ["Resource"]:
             return self.reference(targets)
@@ -186,7 +201,10 @@ class Builder:
             allowed = {"pattern": rf"^(?:#|urn:)|(?:^|/)(?:{types})/|^(?:{types})\?"}
             self.defs[name] = {
                 "$ref": "#/$defs/Reference",
-                "properties": {"reference": {"anyOf": [allowed, {"not": ref("RestReference")}], "x-targets": targets}},
+                "properties": {
+                    "reference": {"anyOf": [allowed, {"not": ref("RestReference")}], "x-targets": targets},
+                    "type": {"anyOf": [{"enum": targets}, {"not": ref("ResourceType")}], "x-targets": targets},
+                },
             }
         return ref(name)
 
@@ -219,8 +237,9 @@ def fhir_type(path: str, kind: Schema) -> str:
     """The FHIR type of an element whose type is given as a FHIRPath system type (ids, Extension.url)."""
     if not kind["code"].startswith(SYSTEM_TYPE):
         return str(kind["code"])
-    if path.endswith(".id") and path.removesuffix(".id") in ACCEPTED:
-        return "id"  # R4 publishes Resource.id as a string by mistake; resource.html#id says id
+    if path.endswith(".id"):
+        # R4 publishes Resource.id as a string by mistake (resource.html#id); that of an element is one without spaces
+        return "id" if path.removesuffix(".id") in ACCEPTED else "Element.id"
     return next(str(e["valueUrl"]) for e in kind["extension"] if e["url"] == FHIR_TYPE)
 
 
@@ -261,6 +280,7 @@ def build(folder: Path) -> Schema:
         "$defs": builder.defs,
         "x-accepted": ACCEPTED,
         "x-choices": builder.choices,
+        "x-whole": sorted(key for key, whole in builder.whole.items() if whole),
         "x-resources": sorted(builder.definitions.resources),
     }
 

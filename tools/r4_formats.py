@@ -17,12 +17,19 @@ _DAY = (
 _MONTH = f"{_YEAR}(?:-(?:0[1-9]|1[0-2]))?"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?"
 _ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+_OID = r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ID = r"[A-Za-z0-9.-]{1,64}"
 
 
 def text(pattern: str, words: str) -> Schema:
     return {"type": "string", "pattern": f"^(?:{pattern})$", "x-format": words}
+
+
+def uri(words: str) -> Schema:
+    """No spaces; a urn:uuid: or urn:oid: has to be a real one (datatypes.html#uri)."""
+    real = text(f"urn:uuid:{_UUID}|{_OID}", "urn:uuid: and a lower-case UUID, or urn:oid: and an OID")
+    return {**text(r"\S+", words), "if": {"pattern": "^urn:(?:uuid|oid):"}, "then": real}
 
 
 def whole(minimum: int) -> Schema:
@@ -34,7 +41,8 @@ PRIMITIVES: dict[str, Schema] = {
         r"\s*(?:[A-Za-z0-9+/]{4}\s*)*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})\s*", "base64"
     ),
     "boolean": {"type": "boolean"},
-    "canonical": text(r"\S+", "a canonical URL without spaces"),
+    "Element.id": text(r"\S+", "an id without spaces"),
+    "canonical": uri("a canonical URL without spaces"),
     "code": text(r"\S+(?:\s\S+)*", "a code: no spaces at its ends, none double"),
     "date": text(f"{_MONTH}|{_DAY}", "a real date as YYYY, YYYY-MM or YYYY-MM-DD"),
     "dateTime": text(
@@ -46,12 +54,12 @@ PRIMITIVES: dict[str, Schema] = {
     "instant": text(f"{_DAY}T{_TIME}{_ZONE}", "an instant: YYYY-MM-DDThh:mm:ss with a time zone (Z or +hh:mm)"),
     "integer": whole(-2147483648),
     "markdown": {"type": "string", "minLength": 1},
-    "oid": text(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+", "urn:oid: and an OID"),
+    "oid": text(_OID, "urn:oid: and an OID"),
     "positiveInt": whole(1),
     "string": {"type": "string", "minLength": 1},
     "time": text(_TIME, "a time as hh:mm:ss"),
     "unsignedInt": whole(0),
-    "uri": text(r"\S+", "a URI without spaces"),
+    "uri": uri("a URI without spaces"),
     "url": text(r"\S+", "a URL without spaces"),
     "uuid": text(f"urn:uuid:{_UUID}", "urn:uuid: and a lower-case UUID"),
     "xhtml": {"type": "string", "minLength": 1},

@@ -6,17 +6,19 @@ redirect, keeps no cookie and reads no proxy from the environment.
 """
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 
 import httpx
 
 from adapters.ports import Phase
 
+NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address inside an IPv6 one (RFC 6052)
 MOST_READ = 16_384  # bytes of an answer; the rest is left unread and the connection closed
 
 
@@ -26,7 +28,7 @@ class DestinationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: `headers` have lower-case names, `body` holds the first 16 KB as sent."""
+    """What came back: `headers` have lower-case names, `body` holds the first bytes as sent, up to what was asked."""
 
     phase: Phase
     milliseconds: int
@@ -71,12 +73,51 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-class Neighbour:
-    """The connections to one neighbour. `seconds` limits a whole exchange, however slowly its bytes drip."""
+async def addresses_of(url: str, *, private: bool) -> list[str]:
+    """The IP addresses that the host of `url` has now, the likeliest to answer first.
 
-    def __init__(self, url: str, seconds: float, connections: int, tls: ssl.SSLContext) -> None:
+    Raises DestinationError when one of them is not to be called: addresses of this machine and of private networks
+    are only with `private`, those of links (where clouds keep their secrets), groups and nobody never. Raises OSError
+    when the host has none. Who then connects by name may get another one (DNS rebinding): connect to these.
+    """
+    parsed = httpx.URL(url)
+    port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
+    found = await asyncio.get_running_loop().getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+    if not all(_may_be_called(ip_address(one), private) for one in addresses):
+        raise DestinationError("The host has an address that the gateway does not call.")
+    return addresses
+
+
+def _may_be_called(address: IPv4Address | IPv6Address, private: bool) -> bool:
+    if isinstance(address, IPv6Address) and address in NAT64:
+        address = IPv4Address(address.packed[-4:])
+    elif isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return False
+    return address.is_global or (private and (address.is_loopback or not address.is_reserved))
+
+
+class Neighbour:
+    """The connections to one neighbour. `seconds` limits a whole exchange, however slowly its bytes drip.
+
+    With an `address` of the host they go to that one, whatever the host's name leads to meanwhile; the neighbour is
+    known by its name all the same (Host header, TLS certificate).
+    """
+
+    def __init__(
+        self, url: str, seconds: float, connections: int, tls: ssl.SSLContext, address: str | None = None
+    ) -> None:
         check_destination(url)
         self.url = url.rstrip("/")
+        self._called = httpx.URL(self.url)
+        self._headers = {"Accept-Encoding": "identity"}  # a small answer must not unfold into a large one
+        self._extensions: dict[str, object] = {}
+        if address:
+            self._headers["Host"] = self._called.netloc.decode("ascii")
+            self._extensions["sni_hostname"] = self._called.raw_host.decode("ascii")
+            self._called = self._called.copy_with(host=address)
         self._seconds = seconds
         self._timeout = httpx.Timeout(seconds, connect=min(seconds, 5)).as_dict()
         one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
@@ -87,20 +128,27 @@ class Neighbour:
 
     async def put(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """PUT {url}/{path}. Waits for a free connection; from then on nothing that happens raises."""
+        return await self._send("PUT", path, headers, body, MOST_READ)
+
+    async def get(self, path: str, headers: Mapping[str, str], most: int) -> Reply:
+        """GET {url}/{path}, of whose answer `most` bytes are read; as `put` otherwise."""
+        return await self._send("GET", path, headers, None, most)
+
+    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, most: int) -> Reply:
         request = httpx.Request(
-            "PUT",
-            f"{self.url}/{path}",
-            headers={"Accept-Encoding": "identity", **headers},  # a small answer must not unfold into a large one
+            method,
+            f"{self._called}/{path}",
+            headers={**self._headers, **headers},
             content=body,
-            extensions={"timeout": self._timeout},
+            extensions={"timeout": self._timeout, **self._extensions},
         )
         line = await self._free.get()
         try:
-            return await self._exchange(line, request)
+            return await self._exchange(line, request, most)
         finally:
             self._free.put_nowait(line)
 
-    async def _exchange(self, line: httpx.AsyncHTTPTransport, request: httpx.Request) -> Reply:
+    async def _exchange(self, line: httpx.AsyncHTTPTransport, request: httpx.Request, most: int) -> Reply:
         started = time.perf_counter()
         phase: Phase = "answer"  # when the time is up during a send, nobody knows what the neighbour did
         status, headers, body = None, httpx.Headers(), bytearray()
@@ -111,7 +159,7 @@ class Neighbour:
                 try:
                     async for chunk in response.aiter_raw():
                         body += chunk
-                        if len(body) >= MOST_READ:
+                        if len(body) >= most:
                             break
                 finally:
                     await response.aclose()
@@ -123,7 +171,7 @@ class Neighbour:
         except (httpx.TransportError, TimeoutError):
             pass
         milliseconds = round((time.perf_counter() - started) * 1000)
-        return Reply(phase, milliseconds, status, headers, bytes(body[:MOST_READ]))
+        return Reply(phase, milliseconds, status, headers, bytes(body[:most]))
 
     async def close(self) -> None:
         for line in self._lines:

@@ -1,4 +1,4 @@
-"""The command line: gateway serve | work | migrate | register | token | demo | mock-rio | check-maps."""
+"""The command line: gateway serve | work | migrate | register | token | demo | mock-rio | check-maps and others."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,18 +16,24 @@ import typer
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
 
 from adapters.rio.mock import build_mock
 from gateway.app import build_app
-from gateway.delivery import run
+from gateway.app import work as work_until
+from gateway.arrival import Gateway
 from gateway.demo.parties import mock_secret, prepare_demo, private_key
 from gateway.demo.story import tell
-from gateway.parties import PartiesError, load_parties, register
+from gateway.parties import Directory, PartiesError, load_parties, register
 from gateway.security import fetch_token
 from gateway.settings import settings
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate as migrate_database
+from gateway.store.reindex import reindex as reindex_stored
 from gateway.telemetry import set_up_logging
+from gateway.unmapped import UnmappedCode, count_unmapped
 from mappings.check import check_maps, render_maps
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -87,7 +95,7 @@ SERVING = """
 
 @app.command()
 def work() -> None:
-    """Delivers only: for a worker beside servers that run with GATEWAY_WORKER=false."""
+    """Delivers and fetches only: for a worker beside servers that run with GATEWAY_WORKER=false."""
     set_up_logging(settings().log_level)
 
     async def until_stopped() -> None:
@@ -95,7 +103,7 @@ def work() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         store = Store(settings().database_url, settings().database_connections)
-        await run(store, settings(), stop)
+        await work_until(Gateway(settings(), store, Directory(store)), stop)
         await store.close()
 
     uvloop.run(until_stopped())
@@ -104,8 +112,25 @@ def work() -> None:
 @app.command()
 def migrate() -> None:
     """Creates or upgrades the database's tables."""
-    asyncio.run(migrate_database(settings().database_url))
+    with _progress("Indexing what is stored") as tell:
+        asyncio.run(migrate_database(settings().database_url, tell))
     typer.echo("The database is at this version's tables.")
+
+
+@app.command()
+def reindex() -> None:
+    """Makes anew what stored resources are found by; the servers may run meanwhile."""
+
+    async def make_anew(tell: Callable[[int, int], None]) -> None:
+        store = Store(settings().database_url, 1)
+        try:
+            await reindex_stored(store, tell)
+        finally:
+            await store.close()
+
+    with _progress("Indexing what is stored") as tell:
+        asyncio.run(make_anew(tell))
+    typer.echo("Searches find what is stored.")
 
 
 @app.command("prepare-demo")
@@ -170,6 +195,36 @@ def check_mappings(table: Annotated[bool, typer.Option(help="Also print the maps
     for gap in gaps:
         typer.echo(gap, err=True)
     raise typer.Exit(1 if gaps else 0)
+
+
+@app.command("unmapped-codes")
+def show_unmapped_codes(
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Seen on this day (UTC) or later.")
+    ] = None,
+) -> None:
+    """Lists the codes that no map knows, the most missed first: what to add to src/mappings/maps."""
+
+    async def count() -> list[UnmappedCode]:
+        store = Store(settings().database_url, 1)
+        try:
+            return await count_unmapped(store, since.replace(tzinfo=UTC) if since else None)
+        finally:
+            await store.close()
+
+    table = Table("system", "code", "referrals", "last seen", "organisations", box=None)
+    for one in asyncio.run(count()):
+        seen = str(one.referrals), f"{one.last_seen:%Y-%m-%d}"
+        table.add_row(one.system, one.code, *seen, ", ".join(one.organisations))
+    Console(width=None if sys.stdout.isatty() else 200, markup=False).print(table)
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A line that shows how far it is, once there is something to tell."""
+    with Progress(transient=True) as progress:
+        task = progress.add_task(what, total=None, visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 
 
 def _unwind_when_terminated() -> None:

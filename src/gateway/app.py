@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 import structlog
 from fastapi import FastAPI
 
-from gateway import errors
+from gateway import errors, fetching
 from gateway.arrival import Gateway
 from gateway.audit import Audit
 from gateway.delivery import run
 from gateway.fhir.routes import add_fhir_routes
+from gateway.fhir.validate import tell_judgement
 from gateway.parties import Directory
+from gateway.platform import identity
 from gateway.platform.routes import router
+from gateway.referrals import Judged
 from gateway.security import Gatekeeper, token_endpoint, token_secret
 from gateway.settings import Settings
 from gateway.status import add_status_routes
@@ -33,7 +36,7 @@ def build_app(settings: Settings) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         if settings.worker:
-            app.state.worker = asyncio.create_task(run(store, settings, stop))
+            app.state.worker = asyncio.create_task(work(app.state.gateway, stop))
             app.state.worker.add_done_callback(_tell_of_failure)
         yield
         stop.set()
@@ -48,21 +51,32 @@ def build_app(settings: Settings) -> FastAPI:
         openapi_url=None,  # the contract is openapi/*.yaml
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would lead to whatever Host says
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.gateway = Gateway(settings, store, directory)
     app.state.gatekeeper = gatekeeper
     app.state.worker = None
     errors.install(app)
+    app.add_exception_handler(Judged, tell_judgement)
     app.add_route("/oauth2/token", token_endpoint(store, directory, gatekeeper), methods=["POST"])
     add_status_routes(app)
     add_fhir_routes(app)
     app.include_router(router)
+    app.include_router(identity.router)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app
 
 
+async def work(gateway: Gateway, stop: asyncio.Event) -> None:
+    """Delivers what is due, and fetches what is awaited, until `stop` is set. One does not go on without the other."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run(gateway.store, gateway.settings, stop))
+        group.create_task(fetching.run(gateway, stop))
+
+
 def _tell_of_failure(worker: asyncio.Task[None]) -> None:
     if not worker.cancelled() and (trouble := worker.exception()):
-        log.error("worker stopped", error=type(trouble).__name__)
+        causes = trouble.exceptions if isinstance(trouble, BaseExceptionGroup) else [trouble]
+        log.error("worker stopped", error=[type(cause).__name__ for cause in causes])

@@ -15,11 +15,12 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Gateway:
-    """What the use cases work with; one per process."""
+    """What the use cases work with; one per process, and one for each trial."""
 
     settings: Settings
     store: Store
     directory: Directory
+    trial: bool = False  # what arrives is judged as ever, and not stored: accept raises Judged
 
 
 @dataclass
@@ -54,3 +55,4 @@ class Arrival:
     names: set[str] = field(default_factory=set)  # further names of the sender for this referral, system|value
     claims: set[str] = field(default_factory=set)  # conditions under which something is created, Type?identifier=...
     addressed_to: list[tuple[str, str]] = field(default_factory=list)  # a message's destinations: system, value
+    unheard: set[str] = field(default_factory=set)  # Type/id of what it says to nobody, or of nobody known here

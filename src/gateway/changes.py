@@ -165,6 +165,17 @@ class MeasureTaken(Recorded):
     items: list[Annotated[int, Field(ge=1, le=5)]] = Field(min_length=7, max_length=7)
 
 
+class CancellationAnswered(Recorded):
+    """The link worker's answer to a referrer who asks to cancel after work began. To agree ends the referral."""
+
+    model_config = _example(decision="declined", text="She asks to go on with the course.", by="Priya Nadar")
+
+    decision: Literal["agreed", "declined"]
+    text: Words | None = Field(
+        default=None, description="For the referrer, in plain words; needed when the request is declined."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class OfPrescription:
     """A change of one prescription of the referral."""
@@ -173,4 +184,4 @@ class OfPrescription:
     change: PrescriptionMove | SessionHeld
 
 
-Change = Move | ContactMade | PrescriptionIssued | MeasureTaken | OfPrescription
+Change = Move | ContactMade | PrescriptionIssued | MeasureTaken | CancellationAnswered | OfPrescription

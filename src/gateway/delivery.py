@@ -85,18 +85,18 @@ class Worker:
                 pause = self.settings.poll_seconds
             except Exception as trouble:
                 log.error("deliveries cannot be claimed", error=type(trouble).__name__, pause_seconds=pause)
-                await _first_of(pause, self.stop)
+                await first_of(pause, self.stop)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 if wait > 0:
-                    await _first_of(wait, self.stop, self.store.committed)
+                    await first_of(wait, self.stop, self.store.committed)
 
     async def _claim_due(self) -> float:
         """Claims a batch and starts to send it. Returns the seconds until there may be more."""
         busy = [destination for destination, taken in self.taken.items() if taken >= PLACES]
         due_at = await next_due(self.store, busy)  # a look first: a claim locks, and wakes whoever waits for commits
         if due_at is None or due_at > now():
-            return min(self.settings.poll_seconds, _seconds_until(due_at) if due_at else LONGEST_PAUSE)
+            return min(self.settings.poll_seconds, seconds_until(due_at) if due_at else LONGEST_PAUSE)
         claimed = await claim(self.store, self.settings.lease_seconds, BATCH, busy)
         for each in claimed:
             self.taken[each.destination] += 1
@@ -111,7 +111,7 @@ class Worker:
     async def _send(self, claimed: Claimed) -> None:
         try:
             async with self.places[claimed.destination]:
-                lease_left = _seconds_until(claimed.leased_until)
+                lease_left = seconds_until(claimed.leased_until)
                 if self.stop.is_set() or lease_left < self.settings.send_timeout_seconds:
                     self.unsent.append(claimed)
                 else:
@@ -182,18 +182,18 @@ class Worker:
                 log.error("attempts cannot be recorded", error=type(trouble).__name__, pause_seconds=pause)
                 # Once its lease is over a delivery is due again, whatever we would say of it.
                 self.outcomes = [
-                    one for one in outcomes if _seconds_until(one.claimed.leased_until) > 0
+                    one for one in outcomes if seconds_until(one.claimed.leased_until) > 0
                 ] + self.outcomes
-                self.unsent = [one for one in unsent if _seconds_until(one.leased_until) > 0] + self.unsent
+                self.unsent = [one for one in unsent if seconds_until(one.leased_until) > 0] + self.unsent
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def _seconds_until(moment: datetime) -> float:
+def seconds_until(moment: datetime) -> float:
     return (moment - now()).total_seconds()
 
 
-async def _first_of(seconds: float, *events: asyncio.Event) -> None:
+async def first_of(seconds: float, *events: asyncio.Event) -> None:
     """Waits for the first of the events, but no longer than so many seconds."""
     waiting = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 FHIR_JSON = "application/fhir+json"
 NHS_ERROR_SYSTEM = "https://fhir.nhs.uk/CodeSystem/http-error-codes"
+NO_DELETE = "Nothing of a health record is deleted here: update it, with the status entered-in-error."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class BadRequest(GatewayError):
     text = "The request is not understood."
 
 
+class TooCostly(GatewayError):
+    status, code, nhs_code = 400, "too-costly", "REC_BAD_REQUEST"
+    text = "This asks for more than one request may cost. Narrow it."
+
+
 class Unauthorised(GatewayError):
     status, code, nhs_code = 401, "login", "REC_UNAUTHORIZED"
     text = "Send a bearer token from /oauth2/token in the Authorization header."
@@ -102,7 +108,7 @@ class Conflict(GatewayError):
 
 class VersionConflict(GatewayError):
     status, code, nhs_code = 412, "conflict", "REC_CONFLICT"
-    text = "The resource has changed since the version you named. Read it again before you change it."
+    text = "The resource has changed since it was read. Read it again before you change it."
 
 
 class TooLarge(GatewayError):
@@ -135,6 +141,10 @@ class Unavailable(GatewayError):
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "5"})
+
+
+class Contended(Unavailable):
+    text = "Others changed the same at this moment. Nothing was kept; send it again."
 
 
 class ServerError(GatewayError):
@@ -213,7 +223,8 @@ async def _unrouted(request: Request, error: Exception) -> Response:
         headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
     known: GatewayError = NotFound(headers=headers)
     if error.status_code == 405:
-        known = MethodNotAllowed(f"This address takes {headers.get('Allow', 'other methods')} only.", headers=headers)
+        text = f"This address takes {headers.get('Allow', 'other methods')} only."
+        known = MethodNotAllowed(f"{text} {NO_DELETE}" if request.method == "DELETE" else text, headers=headers)
     elif error.status_code == 400:
         known = Unreadable("The body could not be read to its end. Send it again.")
     return answer(known, _correlation_id(request))

@@ -27,6 +27,12 @@ def new_id() -> str:
     return f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"
 
 
+def first_id(moment: datetime) -> str:
+    """No id that was made from this moment on (`new_id`) comes before it."""
+    digits = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
 def new_reference() -> str:
     """A referral reference such as SP-4821-0937-5564: 17 characters (RiO's ExternalReferralId holds 25).
 

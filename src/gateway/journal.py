@@ -30,12 +30,6 @@ def journal_rows(
     organisation that are not disabled; `change` what changed, as JSON.
     """
     organisation, referral_id, number = (referral_row[key] for key in ("organisation", "id", "version"))
-    actor = {
-        "client": caller.client_id,
-        "organisation": caller.organisation,
-        "role": caller.role,
-        "person": caller.person,
-    }
     rows: list[Rows] = [
         (
             resource,
@@ -60,7 +54,7 @@ def journal_rows(
                     "number": number,
                     "at": at,
                     "type": event_type,
-                    "actor": orjson.dumps(actor).decode(),
+                    "actor": actor_of(caller),
                     "change": orjson.dumps(change).decode(),
                     "request_id": context.request_id,
                     "correlation_id": context.correlation_id,
@@ -71,6 +65,17 @@ def journal_rows(
     if destinations:
         rows.append((delivery, [_due(organisation, referral_id, number, each, at) for each in destinations]))
     return rows
+
+
+def actor_of(caller: Caller) -> str:
+    """Who did something, as JSON."""
+    actor = {
+        "client": caller.client_id,
+        "organisation": caller.organisation,
+        "role": caller.role,
+        "person": caller.person,
+    }
+    return orjson.dumps(actor).decode()
 
 
 def _due(organisation: str, referral_id: str, number: int, destination_id: str, at: datetime) -> dict[str, Any]:

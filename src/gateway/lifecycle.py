@@ -1,6 +1,7 @@
 """The legal moves of a referral and of a prescription, as tables: from, to, who may, and what each move needs.
 
-A terminal state has no row, so nothing leaves it: someone who comes back is a new referral linked to the old one.
+A terminal state has no row: someone who comes back is a new referral linked to the old one. Only that all of it was
+a mistake (entered-in-error) can be said at any time, by the referrer (Gravity SDOHCC: any -> entered-in-error).
 The vocabulary's `transferred` has no move here: no hub would get the referral, so the word would be untrue.
 Actors: the referrer (the clinician, through the EPR), the link worker (referral_handler) and the hub's manager, the
 provider of a prescribed service, and the system (the gateway itself). All here is pure.
@@ -24,7 +25,7 @@ HUB_OR_PROVIDER: frozenset[Actor] = HUB | {"provider"}
 
 # A requester may take back what is not yet in progress; after that it asks (Gravity SDOHCC, FHIR COW).
 REFERRAL_MOVES: Moves = {
-    "draft": {"submitted": REFERRER, "entered-in-error": REFERRER},
+    "draft": {"submitted": REFERRER},
     "submitted": {"received": SYSTEM | HUB, "delivery-failed": SYSTEM, "withdrawn": REFERRER},
     "delivery-failed": {"submitted": REFERRER | SYSTEM, "withdrawn": REFERRER},
     "received": {
@@ -32,7 +33,6 @@ REFERRAL_MOVES: Moves = {
         "accepted": HUB,
         "not-accepted": HUB,
         "withdrawn": REFERRER,
-        "entered-in-error": REFERRER,
     },
     "info-requested": {"received": REFERRER | HUB, "not-accepted": HUB, "withdrawn": REFERRER},
     "accepted": {"allocated": HUB, "on-hold": HUB, "withdrawn": REFERRER, "closed-other": HUB},
@@ -62,6 +62,17 @@ REFERRAL_MOVES: Moves = {
     "in-support": {"on-hold": HUB, "closed-completed": HUB, "closed-disengaged": HUB, "closed-other": HUB},
     "on-hold": {},  # back to the status held before, or as that one closes
 }
+MISTAKE: Mapping[str, frozenset[Actor]] = {"entered-in-error": REFERRER}  # from every other status of a referral
+
+# What was still to come: nothing of it is left when the referrer ends a referral.
+TO_COME: Mapping[str, None] = {"review_date": None, "resumes_as": None, "alternative": None}
+
+# Work has begun: the referrer asks to cancel, and the hub answers. To agree is the one way from here to withdrawn.
+BEGUN = frozenset({"contacting", "engaged", "in-support", "on-hold"})
+ASK_TO_CANCEL = (
+    "Work has begun: to cancel now, POST a Task with code abort (http://hl7.org/fhir/CodeSystem/task-code), status "
+    "requested, intent order and this Task as its focus. The link worker answers it."
+)
 
 PRESCRIPTION_MOVES: Moves = {
     "proposed": {"agreed": HUB, "signposted": HUB, "declined-by-person": HUB, "entered-in-error": HUB},
@@ -139,31 +150,41 @@ PRESCRIPTION_NEEDS: Mapping[str, Mapping[str, str]] = {
 
 
 def moves_from(kind: Kind, status: str, resumes_as: str | None = None) -> Mapping[str, frozenset[Actor]]:
-    """Where it may go now, and who may take it there; empty for a terminal state.
+    """Where it may go now, and who may take it there.
 
     `resumes_as` is the status that a referral on hold was in before.
     """
-    moves = MOVES[kind]
+    moves = MOVES[kind].get(status, {})
     if status == "on-hold" and resumes_as:
-        closings = {to: actors for to, actors in moves[resumes_as].items() if to in CLOSURE_REASONS}
-        return {resumes_as: HUB, **closings}
-    return moves.get(status, {})
+        held = MOVES[kind][resumes_as]
+        moves = {resumes_as: HUB, **{to: actors for to, actors in held.items() if to in CLOSURE_REASONS}}
+    return moves if kind == "prescription" or status in MISTAKE else {**moves, **MISTAKE}
 
 
-def check_move(kind: Kind, status: str, to: str, actor: Actor, resumes_as: str | None = None) -> None:
-    """Raises IllegalMove, saying what is allowed now and by whom, unless this actor may make this move."""
+def check_move(
+    kind: Kind, status: str, to: str, actor: Actor, resumes_as: str | None = None, element: str = "to"
+) -> None:
+    """Raises IllegalMove, saying what is allowed now and by whom, unless this actor may make this move. `element` is
+    the one that asks for it."""
     moves = moves_from(kind, status, resumes_as)
     if actor in moves.get(to, ()):
         return
-    if not moves:
-        raise IllegalMove(f"This {kind} is {status}, which is final. Start a new {kind} instead.", expression="to")
+    if status not in MOVES[kind]:
+        raise IllegalMove(f"This {kind} is {status}, which is final. Start a new {kind} instead.", expression=element)
     wrong = (
         f"Only the {_names(moves[to])} may take this {kind} from {status} to {to}."
         if to in moves
         else f"This {kind} cannot go from {status} to {to}."
     )
     allowed = ", ".join(f"{move} ({_names(actors)})" for move, actors in moves.items())
-    raise IllegalMove(f"{wrong} From {status} it may go to: {allowed}.", expression="to")
+    ask = f" {ASK_TO_CANCEL}" if (to, actor) == ("withdrawn", "referrer") and status in BEGUN else ""
+    raise IllegalMove(f"{wrong} From {status} it may go to: {allowed}.{ask}", expression=element)
+
+
+def check_cancellation(status: str, actor: Actor) -> None:
+    """Raises IllegalMove unless this actor may answer a request to cancel a referral that stands so."""
+    if status not in BEGUN or actor not in HUB:
+        raise IllegalMove(f"A request to cancel is answered by the {_names(HUB)}, once work has begun.")
 
 
 def needs_of(status: str, to: str) -> Mapping[str, str]:

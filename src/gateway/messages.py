@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import select
 from starlette.responses import Response
 
-from gateway.errors import FHIR_JSON, Duplicate
+from gateway.errors import FHIR_JSON, Conflict
 from gateway.ids import new_id, now
 from gateway.security import Caller
 from gateway.store.engine import Store
@@ -19,13 +19,19 @@ from gateway.telemetry import RequestContext
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request that changes something. `action` is its method and route, without identifiers."""
+    """A request that changes something. `action` is its method and route, without identifiers; `kept` what is stored
+    of the body where that is not all of it (gateway.privacy)."""
 
     action: str
     path: str
     body: bytes
+    kept: bytes | None = None
     id: str = field(default_factory=new_id)
     at: datetime = field(default_factory=now)
+
+    @property
+    def stored(self) -> bytes:
+        return self.body if self.kept is None else self.kept
 
     @property
     def digest(self) -> str:
@@ -56,7 +62,7 @@ def message_row(caller: Caller, context: RequestContext, received: Received, ans
         "correlation_id": context.correlation_id,
         "received_at": received.at,
         "digest": received.digest,
-        "body": received.body.decode(),
+        "body": received.stored.decode(),
         "status": answer.status,
         "headers": orjson.dumps(answer.headers).decode(),
         "answer": answer.body.decode(),
@@ -66,7 +72,7 @@ def message_row(caller: Caller, context: RequestContext, received: Received, ans
 async def first_answer(store: Store, caller: Caller, context: RequestContext, received: Received) -> Answer | None:
     """The answer given to this X-Request-Id before; None when it is new.
 
-    Raises Duplicate (409) when the id was used for something else.
+    Raises Conflict (409) when the id was used for something else; not Duplicate, which BaRS senders read as success.
     """
     async with store.reading() as connection:
         row = (
@@ -81,7 +87,7 @@ async def first_answer(store: Store, caller: Caller, context: RequestContext, re
     if row is None:
         return None
     if row.digest != received.digest:
-        raise Duplicate("This X-Request-Id was used before, for another request. Each new request needs a new UUID.")
+        raise Conflict("This X-Request-Id was used before, for another request. Each new request needs a new UUID.")
     return Answer(row.status, row.answer.encode(), orjson.loads(row.headers))
 
 

@@ -1,34 +1,51 @@
 """The use case of the way in: what an EPR sent becomes referrals, in one transaction, exactly once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.arrival import Arrival, Asked, Gateway
 from gateway.audit import audit_row
-from gateway.errors import Conflict, Duplicate, Issue, Rejected, Unavailable, VersionConflict
-from gateway.ids import instant, new_id, new_reference, now
+from gateway.errors import (
+    Conflict,
+    Contended,
+    Duplicate,
+    GatewayError,
+    Issue,
+    Rejected,
+    Unavailable,
+    VersionConflict,
+)
+from gateway.ids import instant, new_id, now
 from gateway.journal import journal_rows
 from gateway.messages import Answer, Received, first_answer, message_row
-from gateway.parties import Directory
-from gateway.profile import check_referral
-from gateway.revise import revise, touches_stored
+from gateway.own_names import claim_rows, name_referral, own_names, raise_if_referred, refuse_same_names
+from gateway.people import Placed, doubt_issues, find_people, identity_of, is_about_people, person_rows
+from gateway.revise import (
+    Outdated,
+    read_again,
+    recall_refusals,
+    revise,
+    take_turn,
+    takes_turns,
+    touches_stored,
+    withhold_known,
+)
 from gateway.search import keys
 from gateway.security import Caller
-from gateway.sources import gather
-from gateway.store.engine import Rows, Store
+from gateway.store.engine import Rows, Store, is_contended
 from gateway.store.referrals import insert
-from gateway.store.resources import Resource, found_by_rows, identifiers, new_rows
+from gateway.store.resources import Resource, found_by_rows, new_rows
 from gateway.store.schema import audit, found_by, message, own_name, referral
 from gateway.telemetry import RequestContext
+from gateway.translated import Translated, placed_at, translate
+from gateway.unmapped import unmapped_rows
 from gateway.validation import dump
-from mappings.systems import REFERENCE_SYSTEM
-from mappings.to_referral import Sources, Translation, referral_from
 from mappings.to_task import task_from
 
 Json = dict[str, Any]
@@ -45,16 +62,12 @@ class Accepted:
     rows: list[Rows]
 
 
-class AlreadyReferred(Duplicate):
-    """The sender has used this name for a referral before."""
+class Judged(Exception):
+    """A trial came to its end: this is what would have been accepted. Nothing was stored."""
 
-    def __init__(self, referral_id: str, reference: str, message_id: str) -> None:
-        super().__init__(
-            f"This referral was received before: it is {reference}, followed at Task/{referral_id}.",
-            headers={"Location": f"Task/{referral_id}"},
-        )
-        self.referral_id = referral_id
-        self.message_id = message_id
+    def __init__(self, accepted: list[Accepted]) -> None:
+        super().__init__()
+        self.accepted = accepted
 
 
 async def accept(
@@ -63,76 +76,170 @@ async def accept(
     context: RequestContext,
     arrival: Arrival,
     answer: Callable[[list[Accepted]], Answer],
+    settle: Callable[[AsyncConnection, list[Accepted]], Awaitable[None]] | None = None,
+    tries: int = 3,
 ) -> Answer:
-    """Stores what arrived and gives the answer made by `answer`, once all of it is durable.
+    """Stores what arrived and gives the answer made by `answer`, once all of it is durable. What else belongs into the
+    same transaction is done by `settle`; what it raises undoes all.
 
     The same request again (X-Request-Id and body) gets the first answer, and a message 409 as BaRS says. Raises
     Rejected with every finding when a referral is unsafe or unworkable, AlreadyReferred when the sender used its name
-    before, Duplicate when the X-Request-Id was used for something else. Then nothing of it is kept.
+    before, Conflict when the X-Request-Id was used for something else; in a trial, Judged. Then nothing of it is kept.
     """
     at = now()
     for kept in arrival.resources:
         if kept.type == "ServiceRequest":
             name_referral(kept.content)
-    _refuse_same_names(arrival)
-    accepted = [_refer(gateway, caller, context, arrival, asked, at) for asked in arrival.asked]
+    refuse_same_names(arrival)
+    withhold_known(arrival)
+    await recall_refusals(gateway.store, caller.organisation, arrival, at)
+    translated = [_translate(gateway, caller, arrival, asked, at) for asked in arrival.asked]
+    identities = [identity_of(one.sources, one.referral["person"], arrival.known) for one in translated]
+    people = await find_people(gateway.store, caller.organisation, identities)
+    accepted = [
+        _refer(gateway, caller, context, arrival, asked, at, one, whose)
+        for asked, one, whose in zip(arrival.asked, translated, people, strict=True)
+    ]
     referred = {one.id for one in accepted}
     rows: list[Rows] = [
-        (own_name, [_own_name(caller.organisation, claim, arrival.received.id) for claim in sorted(arrival.claims)]),
+        claim_rows(caller.organisation, arrival),
         *new_rows(caller.organisation, [kept for kept in arrival.resources if kept.id not in referred]),
     ]
     for one in accepted:
         rows += one.rows
+    if gateway.trial:
+        await raise_if_referred(gateway.store, caller.organisation, arrival)
+        answer = _judge
     try:
-        if touches_stored(arrival):
-            async with gateway.store.transaction() as connection:
-                await insert(connection, rows)
-                await revise(connection, gateway, caller, context, arrival, at)
-                sent = answer(accepted)
-                await insert(connection, _received_rows(caller, context, arrival.received, sent))
-        else:
-            sent = answer(accepted)
-            await gateway.store.write([*_received_rows(caller, context, arrival.received, sent), *rows])
-    except IntegrityError:
-        first = await first_answer(gateway.store, caller, context, arrival.received)
-        if first and arrival.route == "epr-message":
-            raise Duplicate("This message was received and processed before; nothing was stored again.") from None
+        return await _store(gateway, caller, context, arrival, at, rows, accepted, answer, settle)
+    except (IntegrityError, Outdated, Contended) as trouble:
+        first = await _answered_before(gateway.store, caller, context, arrival)
         if first:
             return first
-        await _raise_if_referred(gateway.store, caller.organisation, arrival)
-        if arrival.revisions:
-            raise VersionConflict from None
-        if arrival.claims:
-            raise Conflict("The same was created under the same condition at this moment. Send this again.") from None
-        raise Unavailable() from None  # the new reference was taken: one in many thousands; the next try gets another
-    return replace(sent, audited=True)
+        if tries == 1 or not await _may_go_well_now(gateway.store, caller.organisation, arrival, trouble):
+            raise _refusal(arrival, trouble) from None
+    return await accept(gateway, caller, context, arrival, answer, settle, tries - 1)
 
 
-def _received_rows(caller: Caller, context: RequestContext, received: Received, sent: Answer) -> list[Rows]:
+async def _store(
+    gateway: Gateway,
+    caller: Caller,
+    context: RequestContext,
+    arrival: Arrival,
+    at: datetime,
+    rows: list[Rows],
+    accepted: list[Accepted],
+    answer: Callable[[list[Accepted]], Answer],
+    settle: Callable[[AsyncConnection, list[Accepted]], Awaitable[None]] | None,
+) -> Answer:
+    """Raises Contended, Outdated, or IntegrityError when something of it came from elsewhere at the same moment."""
+    try:
+        if settle is None and not takes_turns(arrival):
+            sent = answer(accepted)
+            await gateway.store.write([*received_rows(caller, context, arrival.received, sent), *rows])
+            return replace(sent, audited=True)
+        async with gateway.store.transaction() as connection:
+            await take_turn(connection, caller.organisation, arrival, at)
+            await insert(connection, rows)
+            await revise(connection, gateway, caller, context, arrival, at)
+            if settle:
+                await settle(connection, accepted)
+            sent = answer(accepted)
+            await insert(connection, received_rows(caller, context, arrival.received, sent))
+        return replace(sent, audited=True)
+    except Exception as trouble:
+        if is_contended(trouble):
+            raise Contended from None
+        raise
+
+
+async def _may_go_well_now(store: Store, organisation: str, arrival: Arrival, trouble: Exception) -> bool:
+    """Whether the same may be tried again, with what is stored now."""
+    if isinstance(trouble, Outdated):
+        await read_again(store, organisation, arrival)
+        return True
+    if touches_stored(arrival):
+        return False  # what it says of the stored has its next version already
+    return isinstance(trouble, Contended) or (isinstance(trouble, IntegrityError) and is_about_people(trouble))
+
+
+def _refusal(arrival: Arrival, trouble: Exception) -> GatewayError:
+    if isinstance(trouble, Contended):
+        return trouble
+    if isinstance(trouble, Outdated):
+        return Conflict("What this referral refers to is being changed at this moment. Send this again.")
+    if arrival.revisions:
+        return VersionConflict()
+    if arrival.claims:
+        return Conflict("The same was created under the same condition at this moment. Send this again.")
+    return Unavailable()  # the new reference was taken: one in many thousands; the next try gets another
+
+
+async def _answered_before(store: Store, caller: Caller, context: RequestContext, arrival: Arrival) -> Answer | None:
+    """The answer to this very request, when it came before. Raises Duplicate when that was a message,
+    AlreadyReferred when another request brought one of its referrals."""
+    first = await first_answer(store, caller, context, arrival.received)
+    if first and arrival.route == "epr-message":
+        raise Duplicate("This message was received and processed before; nothing was stored again.") from None
+    if first is None:
+        await raise_if_referred(store, caller.organisation, arrival)
+    return first
+
+
+def _judge(accepted: list[Accepted]) -> Answer:
+    raise Judged(accepted)  # before anything is written, or in a transaction that this ends
+
+
+def received_rows(caller: Caller, context: RequestContext, received: Received, sent: Answer) -> list[Rows]:
     return [
         (message, [message_row(caller, context, received, sent)]),
         (audit, [audit_row(caller, context, received.action, sent.target, sent.status)]),
     ]
 
 
+def _translate(gateway: Gateway, caller: Caller, arrival: Arrival, asked: Asked, at: datetime) -> Translated:
+    """Raises Rejected with every finding when one of them is an error."""
+    translated = translate(
+        gateway,
+        caller.organisation,
+        arrival.known,
+        asked.service_request,
+        asked.task,
+        arrival.route,
+        at,
+        asked.at,
+        arrival.addressed_to,
+    )
+    if any(issue.severity == "error" for issue in translated.findings):
+        raise Rejected(issues=translated.findings)
+    return translated
+
+
+def _doubts(whose: Placed, asked: Asked) -> list[Issue]:
+    return [placed_at(issue, asked.at) for issue in doubt_issues(whose)]
+
+
 def _refer(
-    gateway: Gateway, caller: Caller, context: RequestContext, arrival: Arrival, asked: Asked, at: datetime
+    gateway: Gateway,
+    caller: Caller,
+    context: RequestContext,
+    arrival: Arrival,
+    asked: Asked,
+    at: datetime,
+    translated: Translated,
+    whose: Placed,
 ) -> Accepted:
-    sources = gather(arrival.known, asked.service_request, asked.task, arrival.route, instant(at)[:10])
-    translation = referral_from(sources)
-    findings = [
-        _placed(issue, asked.at)
-        for issue in check_referral(translation, sources, gateway.settings.nhs_number_check, caller.organisation)
-    ]
-    if any(issue.severity == "error" for issue in findings):
-        raise Rejected(issues=findings)
-    hub, astray = _hub(gateway.directory, caller.organisation, sources, translation.referral, arrival.addressed_to)
-    findings += [_placed(issue, asked.at) for issue in astray]
+    findings, translation = [*translated.findings, *_doubts(whose, asked)], translated.translation
+    address = translation.referral["person"].get("address", {})
+    hub = gateway.directory.find_hub(
+        caller.organisation, translated.hub_names, translated.hub_wanted, [address.get("city")], address.get("postcode")
+    )
     reference = name_referral(asked.service_request.content)
-    referral_id = asked.task.id if asked.task else new_id()
+    # A Task that was stored before its request came has versions already: the referral goes on from there.
+    referral_id, version = (asked.task.id, asked.task.version) if asked.task else (new_id(), 1)
     standing = {
         "id": referral_id,
-        "version": 1,
+        "version": version,
         "reference": reference,
         "status": "submitted",
         "submitted_at": instant(at),
@@ -142,31 +249,31 @@ def _refer(
     }
     patient_id = _id_of(asked.service_request.content["subject"].get("reference"))
     content = task_from(asked.task.content if asked.task else None, asked.service_request.id, patient_id, standing)
-    task = Resource("Task", referral_id, 1, at, content)
+    task = Resource("Task", referral_id, version, at, content)
     row = {
         "organisation": caller.organisation,
         "id": referral_id,
         "reference": reference,
         "service_request_id": asked.service_request.id,
         "patient_id": patient_id,
+        "person_id": whose.person_id,
         "message_id": arrival.received.id,
         "correlation_id": context.correlation_id,
         "hub_id": hub["id"],
-        "urgency": translation.referral["urgency"],
         "status": standing["status"],
         "task_status": content["status"],
-        "version": 1,
+        "version": version,
         "submitted_at": at,
         "updated_at": at,
         "standing": orjson.dumps({"hub": hub, "warnings": standing["warnings"]}).decode(),
-        "content": dump(translation.referral).decode(),
-        "trace": dump(_trace(translation)).decode(),
-    }
-    names = _names(caller.organisation, arrival, asked, referral_id)
+    } | translated.columns()
+    names = own_names(caller.organisation, arrival, asked, referral_id)
     rows: list[Rows] = [
         (referral, [row]),
         (own_name, names),
-        (found_by, found_by_rows(caller.organisation, "Task", task.id, keys(task.content))),
+        (found_by, found_by_rows(caller.organisation, "Task", task.id, keys(task.content)) if version == 1 else []),
+        *unmapped_rows(caller.organisation, referral_id, translation.unknown, at),
+        *person_rows(caller.organisation, whose, referral_id, at),
     ]
     rows += journal_rows(
         row,
@@ -179,93 +286,6 @@ def _refer(
         at,
     )
     return Accepted(referral_id, reference, task, findings, rows)
-
-
-def _hub(
-    directory: Directory, organisation: str, sources: Sources, referral: Json, addressed_to: list[tuple[str, str]]
-) -> tuple[Json, list[Issue]]:
-    """As named in ServiceRequest.performer or the message's destination, else by where the person lives, else the
-    organisation's default; with a warning when a hub was named that is not known here."""
-    performers = [reference.get("identifier", {}) for reference in sources.service_request.get("performer", [])]
-    performers += (sources.performer or {}).get("identifier", [])
-    address = referral["person"].get("address", {})
-    named = [(one.get("system", ""), one.get("value", "")) for one in performers if one] + addressed_to
-    wanted = referral.get("requested_hub")
-    hub = directory.find_hub(organisation, named, wanted, [address.get("city")], address.get("postcode"))
-    if (named or wanted) and directory.named_hub(named, wanted) is None:
-        text = f"The hub that was named is not registered here; the referral goes to {hub['name']}. Tell the sender."
-        return hub, [Issue("not-found", text, "ServiceRequest.performer", "warning")]
-    return hub, []
-
-
-def name_referral(service_request: Json) -> str:
-    """The reference of the referral in its ServiceRequest; written there when it is new."""
-    named = service_request.setdefault("identifier", [])
-    for given in named:
-        if given.get("system") == REFERENCE_SYSTEM:
-            return str(given["value"])
-    reference = new_reference()
-    named.append({"system": REFERENCE_SYSTEM, "value": reference})
-    return reference
-
-
-def _names(organisation: str, arrival: Arrival, asked: Asked, referral_id: str) -> list[Json]:
-    names = {asked.service_request.reference, *identifiers(asked.service_request.content), *arrival.names}
-    if asked.task:
-        names |= identifiers(asked.task.content)
-    return [
-        _own_name(organisation, name, referral_id) for name in sorted(names) if not name.startswith(REFERENCE_SYSTEM)
-    ]
-
-
-def _refuse_same_names(arrival: Arrival) -> None:
-    """Raises Rejected when two referrals of one request carry the same identifier."""
-    seen: set[str] = set()
-    for asked in arrival.asked:
-        names = identifiers(asked.service_request.content)
-        if names & seen:
-            at = f"{asked.at['ServiceRequest']}.identifier"
-            raise Rejected(issues=[Issue("duplicate", f"{at}: another request of this Bundle has it too.", at)])
-        seen |= names
-
-
-def _own_name(organisation: str, name: str, target: str) -> Json:
-    return {"organisation": organisation, "name": name, "target": target}
-
-
-async def _raise_if_referred(store: Store, organisation: str, arrival: Arrival) -> None:
-    names = [name["name"] for asked in arrival.asked for name in _names(organisation, arrival, asked, "")]
-    found = await find_referral(store, organisation, names)
-    if found:
-        raise AlreadyReferred(*found)
-
-
-async def find_referral(store: Store, organisation: str, names: Sequence[str]) -> tuple[str, str, str] | None:
-    """(id, reference, id of the message that brought it) of the referral that has one of the sender's names."""
-    async with store.reading() as connection:
-        row = (
-            await connection.execute(
-                select(referral.c.id, referral.c.reference, referral.c.message_id)
-                .join(
-                    own_name,
-                    (own_name.c.organisation == referral.c.organisation) & (own_name.c.target == referral.c.id),
-                )
-                .where(own_name.c.organisation == organisation, own_name.c.name.in_(names))
-                .limit(1)
-            )
-        ).one_or_none()
-    return (row.id, row.reference, row.message_id) if row else None
-
-
-def _trace(translation: Translation) -> Json:
-    return {"rows": translation.rows, "unknown": translation.unknown, "maps": translation.map_versions}
-
-
-def _placed(issue: Issue, places: dict[str, str]) -> Issue:
-    """The finding with its element's place in what was received, e.g. Bundle.entry[1].resource.subject."""
-    type_, _, rest = (issue.expression or "").partition(".")
-    place = places.get(type_, type_)
-    return Issue(issue.code, issue.text, f"{place}.{rest}" if rest else place, issue.severity)
 
 
 def _id_of(reference: str | None) -> str | None:

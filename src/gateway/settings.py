@@ -47,6 +47,9 @@ class Settings(BaseSettings):
         default=60, description="How long a claimed delivery is one worker's; after that it is due again."
     )
     send_timeout_seconds: float = Field(default=15, description="For one push; Rio's first answer can take 12 s.")
+    fetch_timeout_seconds: float = Field(
+        default=5, description="For one resource from a sender's own server; a whole referral may take four times that."
+    )
     retry_seconds: tuple[float, ...] = Field(
         default=(1, 5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800),
         description="Longest wait before each retry (full jitter: a random part of it); within a day a dead letter.",

@@ -40,13 +40,16 @@ def gather(known: Known, service_request: Resource, task: Resource | None, route
                 strangers.append(f"ServiceRequest.{element}[{index}]")
             else:
                 found_here.append(found)
-    strangers += ["Consent.patient" for consent, holder, _ in consents if not around.is_of_subject(consent, holder)][:1]
+    theirs = [one for one in consents if around.is_of_subject(one[0], one[1])]
+    strangers += ["Consent.patient"] if theirs != consents else []
+    consents = [one for one in consents if one in theirs or one[2].decision == "deny"]
 
     def in_force(resource: Json | None) -> Json | None:
         return current(resource, today) if resource else None
 
     return Sources(
         patient=in_force(around.patient),
+        record=around.patient,
         service_request=request,
         task=sent,
         consent=consents[0][0] if consents else None,
@@ -66,6 +69,21 @@ def gather(known: Known, service_request: Resource, task: Resource | None, route
     )
 
 
+def name_reasons(known: Known, request: Json, before: Json, today: str) -> None:
+    """Makes the request of a message name the Conditions that came along with it; when none came, those that it named
+    `before`. BaRS keeps reasonCode for cancellations: why somebody is referred is in Conditions that nothing names."""
+    around = Surroundings(known, request, today)
+    named = request.get("reasonReference", [])
+    if "reasonCode" in request or any(map(around.follow, named)):
+        return
+    beside = [
+        {"reference": name} for name, one in known.items() if _is(one, "Condition") and not around.is_about_another(one)
+    ]
+    kept = [one for one in before.get("reasonReference", []) if one not in named]
+    if reasons := [*named, *(beside or kept)]:
+        request["reasonReference"] = reasons
+
+
 class Surroundings:
     """What the references of one request lead to, and whom they are about."""
 
@@ -73,7 +91,7 @@ class Surroundings:
         self.known, self.request, self.today = known, request, today
         self.contained: dict[int, Known] = {}
         self.patient = _if(self.follow(request["subject"]), "Patient")
-        self.identifiers = _identifiers(current(self.patient or {}, today))
+        self.identifiers = identifiers_of(current(self.patient or {}, today))
 
     def follow(self, reference: Json | None, holder: Json | None = None) -> Json | None:
         """Where a reference in `holder` (by default the request) leads; one in a contained resource of the request
@@ -95,14 +113,14 @@ class Surroundings:
         if named.get("reference"):
             answers.append(self._leads_to_subject(named, holder))
         if "identifier" in named:
-            answers.append(_identifiers(named) <= self.identifiers and bool(_identifiers(named)))
+            answers.append(identifiers_of(named) <= self.identifiers and bool(identifiers_of(named)))
         return all(answers) if answers else None
 
     def _leads_to_subject(self, named: Json, holder: Json | None) -> bool:
         if not named["reference"].startswith("#"):
             return bool(named["reference"] == self.request["subject"].get("reference"))
         found = self.follow(named, holder)
-        return found is not None and (found is self.patient or _alike(found, self.patient or {}))
+        return found is not None and (found is self.patient or is_same_person(found, self.patient or {}))
 
     def is_about_another(self, resource: Json) -> bool:
         if _is(resource, "Patient"):
@@ -148,7 +166,7 @@ def _all_consents(around: Surroundings, task: Json | None) -> Iterator[tuple[boo
     yield from ((False, one, one) for one in _all(around.known, "Consent"))
 
 
-def _identifiers(holder: Json) -> set[tuple[str, str]]:
+def identifiers_of(holder: Json) -> set[tuple[str, str]]:
     """(canonical system, value) of each identifier that has both."""
     given = holder.get("identifier") or []
     pairs = ((one.get("system"), one.get("value")) for one in (given if isinstance(given, list) else [given]))
@@ -156,12 +174,12 @@ def _identifiers(holder: Json) -> set[tuple[str, str]]:
     return {(system, nhs_number(value) if system == NHS_NUMBER else value) for system, value in named}
 
 
-def _alike(one: Json, other: Json) -> bool:
-    """Whether two records are of the same person: nothing they both say differs, and they share an identifier, or
+def is_same_person(one: Json, other: Json) -> bool:
+    """Whether two Patient records are of one person: nothing they both say differs, and they share an identifier, or
     else name and date of birth."""
     if one.get("birthDate") and other.get("birthDate") and one["birthDate"] != other["birthDate"]:
         return False
-    mine, theirs = _identifiers(one), _identifiers(other)
+    mine, theirs = identifiers_of(one), identifiers_of(other)
     if shared := {system for system, _ in mine} & {system for system, _ in theirs}:
         return shared == {system for system, _ in mine & theirs}
     return bool(one.get("birthDate") and other.get("birthDate") and one.get("name") == other.get("name"))

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from gateway.store.fetches import fetch_status
 from gateway.store.heartbeats import delivery_status
 
 LATE = 300  # seconds an update may be due before somebody should look
@@ -32,6 +33,7 @@ async def status(request: Request) -> Response:
     worker = _worker(request.app)
     reasons = list(_reasons(worker, figures))
     verdict = "fail" if worker == "stopped" else "warn" if reasons else "pass"
+    figures["fetches"] = await fetch_status(gateway.store, caller.organisation if caller.role == "epr" else None)
     shown = {"status": verdict, "reasons": reasons, "database": "pass", "worker": worker}
     return Response(orjson.dumps(shown | figures), 503 if verdict == "fail" else 200, media_type="application/json")
 

@@ -14,8 +14,8 @@ from uuid import uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BadRequest, GatewayError, ServerError, TooLarge, Unavailable, answer
-from gateway.store.engine import is_unreachable
+from gateway.errors import BadRequest, Contended, GatewayError, ServerError, TooLarge, Unavailable, answer
+from gateway.store.engine import is_contended, is_unreachable
 
 UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
@@ -104,6 +104,8 @@ class Telemetry:
 def _known(error: Exception) -> GatewayError:
     if isinstance(error, GatewayError):
         return error
+    if is_contended(error):
+        return Contended()
     return Unavailable() if is_unreachable(error) else ServerError()
 
 

@@ -4,7 +4,7 @@ One row of LINES for each referral status. A line says where things stand, since
 clinician may have to do. Dates are UK dates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +25,14 @@ PUT_OFF = {  # contacts that are neither an attempt nor a conversation
 
 def clinician_line(standing: Json) -> str:
     """The line for a Standing (a dict in the shape of `mappings.referral.Standing`)."""
-    return LINES[standing["status"]](standing)
+    line = LINES[standing["status"]](standing)
+    return " ".join([line, *_later(standing)]) if standing["status"] not in ENDED else line
+
+
+def is_asked_to_cancel(standing: Json) -> bool:
+    """Whether the referrer waits for an answer to a request to cancel."""
+    cancellation = standing.get("cancellation")
+    return cancellation is not None and cancellation.get("decision") is None
 
 
 def uk_moment(moment: str) -> datetime:
@@ -86,6 +93,27 @@ def _hub(standing: Json) -> str:
 
 def _call(party: Json) -> str:
     return f" on {party['phone']}" if party.get("phone") else ""
+
+
+def _later(standing: Json) -> Iterator[str]:
+    """What became of what the clinician said later, while the referral is open."""
+    cancellation = standing.get("cancellation") or {}
+    if is_asked_to_cancel(standing):
+        yield f"You asked to cancel on {uk_date(cancellation['asked_at'])}; the link worker has not answered yet."
+    elif cancellation.get("decision") == "declined":
+        asked, answered = uk_date(cancellation["asked_at"]), uk_date(cancellation["answered_at"])
+        answer = _sentence(cancellation["answer"])
+        yield f"You asked to cancel on {asked}; {_hub(standing)} declined on {answered}: {answer}"
+    if standing.get("consent_refused_at"):
+        refused = uk_date(standing["consent_refused_at"])
+        yield f"CONSENT REFUSED OR WITHDRAWN on {refused}: {_hub(standing)} was told to stop sharing."
+
+
+def _received(standing: Json) -> str:
+    answered = [one["at"] for one in standing.get("messages") or [] if one.get("answers") and not one.get("in_error")]
+    if answered:
+        return f"Question answered on {uk_date(answered[-1])}. {_hub(standing)} will decide next."
+    return f"Received by {_hub(standing)}. Reply due by {reply_by(standing)}."
 
 
 def _sent(standing: Json) -> str:
@@ -200,7 +228,7 @@ LINES: dict[str, Callable[[Json], str]] = {
     "draft": lambda _: "Not sent. Open it again to finish and send it.",
     "submitted": _sent,
     "delivery-failed": _not_received,
-    "received": lambda standing: f"Received by {_hub(standing)}. Reply due by {reply_by(standing)}.",
+    "received": _received,
     "info-requested": lambda standing: f"Question for you from {_hub(standing)}: {_sentence(reason_text(standing))}",
     "accepted": lambda standing: f"Accepted by {_hub(standing)}. A Pathways Advisor will be named next.",
     "allocated": _allocated,
@@ -219,4 +247,11 @@ LINES: dict[str, Callable[[Json], str]] = {
         f"Closed on {_ended(standing)}: {_sentence(reason_text(standing))}{_changes(standing)}{_action(standing)}"
     ),
     "entered-in-error": lambda _: "Entered in error. Do not use.",
+}
+# Of these nobody asks any more what was said on the way.
+ENDED = frozenset(status for status in LINES if status.startswith("closed-")) | {
+    "not-accepted",
+    "withdrawn",
+    "transferred",
+    "entered-in-error",
 }

@@ -88,6 +88,13 @@ class Reason(Shape):
     text: str | None = None
 
 
+class Category(Shape):
+    """What the request is filed under: a kind of request or one of the 24 domains, or the sender's words alone."""
+
+    code: str | None = None
+    label: str
+
+
 class Risk(Shape):
     type: str | None = None
     text: str
@@ -108,7 +115,7 @@ class SharedDocument(Shape):
 
 
 class Referral(Shape):
-    """What the clinician asked for, in the words of the social-prescribing side. Never changes after receipt."""
+    """What the clinician asked for, in the words of the social-prescribing side, as last amended by the referrer."""
 
     route: Literal["epr-api", "epr-message"]
     urgency: Literal["routine", "soon", "urgent"]
@@ -117,6 +124,7 @@ class Referral(Shape):
     referrer: Referrer
     return_response_to: str | None = None
     reasons: list[Reason]
+    categories: list[Category] = []
     contact_prohibited: bool = False  # the referrer asks not to contact the person directly
     order_details: list[str] = []
     presenting_text: str | None = None
@@ -187,6 +195,44 @@ class Closure(Shape):
     actions_for_referrer: str  # never blank: "No action needed" is said in words (PRSB: plan and requested actions)
 
 
+class Message(Shape):
+    """What the referrer told the hub after the referral; `answers` is the question that it answers."""
+
+    at: str
+    by: str
+    text: str
+    answers: str | None = None
+    communication_id: str | None = None  # None: it was said in the Task itself
+    in_error: bool = False  # the referrer took it back: do not use
+
+
+class FieldChanged(Shape):
+    """A field of the referral that was amended, by its path (person.phones), with both values in words."""
+
+    field: str
+    before: str | None = None
+    after: str | None = None
+
+
+class Amendment(Shape):
+    at: str
+    by: str
+    fields: list[FieldChanged]
+
+
+class Cancellation(Shape):
+    """The referrer asks to cancel after work began; no decision: nobody has answered yet. `overtaken`: the referral
+    came to its end before, `taken-back`: the referrer no longer asks."""
+
+    task_id: str  # of the abort Task
+    asked_at: str
+    by: str
+    text: str
+    decision: Literal["agreed", "declined", "overtaken", "taken-back"] | None = None
+    answered_at: str | None = None
+    answer: str | None = None
+
+
 class Standing(Shape):
     """Where a referral stands now: all that a Task, the platform API or a page needs to show it."""
 
@@ -207,4 +253,8 @@ class Standing(Shape):
     measures: list[Measure] = []
     closure: Closure | None = None
     closed_at: str | None = None  # when it came to its end; what is recorded later does not move it
-    warnings: list[str] = []  # what the checks on receipt noticed
+    warnings: list[str] = []  # what the checks noticed, on receipt and at each amendment
+    messages: list[Message] = []
+    amendments: list[Amendment] = []
+    cancellation: Cancellation | None = None  # the last one that was asked for
+    consent_refused_at: str | None = None  # when the sender said so; until the person agrees again

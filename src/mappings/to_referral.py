@@ -26,6 +26,7 @@ class Sources:
     """The resources that one referral is translated from; what was not sent is None."""
 
     patient: Json | None = None
+    record: Json | None = None  # the same Patient with what no longer holds
     service_request: Json = field(default_factory=dict)
     task: Json | None = None
     consent: Json | None = None  # the strictest, when there are several

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from mappings.clinician import clinician_line, closed_at, first_contact, reason_text
+from mappings.clinician import clinician_line, closed_at, first_contact, is_asked_to_cancel, reason_text
 from mappings.outputs import is_ours, outputs
 from mappings.systems import HUB_SYSTEM, REFERENCE_SYSTEM, SNOMED, TASK_CODE, reference_identifier
 from mappings.translate import Target, code_map, vocabulary
@@ -58,7 +58,7 @@ def task_from(received: Json | None, service_request_id: str, patient_id: str | 
     if patient_id:
         task.setdefault("for", {"reference": f"Patient/{patient_id}"})
     task.setdefault("authoredOn", standing["submitted_at"])
-    task["lastModified"] = _not_before(task["authoredOn"], standing["updated_at"])
+    task["lastModified"] = not_before(task["authoredOn"], standing["updated_at"])
     task["owner"] = _owner(standing)
     if started := first_contact(standing):
         end = closed_at(standing)
@@ -72,6 +72,13 @@ def task_from(received: Json | None, service_request_id: str, patient_id: str | 
     if contained := task.pop("contained", []):
         task |= {"contained": kept} if (kept := _still_named(task, contained)) else {}
     return task
+
+
+def as_sent(task: Json) -> Json:
+    """What the sender says in a Task, without what the gateway wrote into it: as it stood when it was requested."""
+    kept = {name: value for name, value in task.items() if name.lstrip("_") not in OWNED and name != "output"}
+    kept["note"] = [note for note in task.get("note", []) if note.get("authorString") != GATEWAY]
+    return {name: value for name, value in kept.items() if value != []} | {"status": "requested"}
 
 
 def _still_named(task: Json, contained: list[Json]) -> list[Json]:
@@ -96,10 +103,13 @@ def _fragments(value: Any) -> Iterator[str]:
 
 
 def status_of(standing: Json) -> tuple[Target, Target]:
-    """Task.status and Task.businessStatus: of the referral's status, refined by the reason it was closed for."""
+    """Task.status and Task.businessStatus: of the referral's status, refined by the reason it was closed for, or by a
+    request to cancel that nobody has answered yet (BSeR 5.2: in progress, Cancellation Requested)."""
     reason = (standing.get("closure") or {}).get("reason") if standing["status"].startswith("closed-") else None
     status = reason and code_map("closure-task-status").translate(reason)
     business = reason and code_map("closure-business-status").translate(reason)
+    if is_asked_to_cancel(standing):
+        business = vocabulary("business-status").target("cancellation-requested")
     return (
         status or _known(code_map("task-status").translate(standing["status"]), standing),
         business or _known(code_map("business-status").translate(standing["status"]), standing),
@@ -135,7 +145,7 @@ def _owner(standing: Json) -> Json:
     }
 
 
-def _not_before(authored: str, modified: str) -> str:
+def not_before(authored: str, modified: str) -> str:
     """lastModified is never before authoredOn (invariant inv-1), even when the sender's clock runs ahead of ours."""
     if "T" not in authored:  # a date, month or year alone: later only when it is a later one
         return authored if authored > modified[: len(authored)] else modified

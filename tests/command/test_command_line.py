@@ -1,6 +1,7 @@
 """The commands, as an operator types them."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,19 @@ def test_the_maps_have_no_gaps(here: Path) -> None:
 
     assert code == 0
     assert "person-birth-date" in output
+
+
+def test_codes_that_no_map_knows_are_listed(here: Path) -> None:
+    run("migrate")
+    row = ("XND01", "https://codes.northdale.example/reasons", "RR17", "r1", "2026-03-02 09:30:00.000000")
+    with sqlite3.connect("var/gateway.db") as database:
+        database.execute(
+            "INSERT INTO unmapped_code (organisation, system, code, referral_id, at) VALUES (?,?,?,?,?)", row
+        )
+    database.close()
+
+    code, output = run("unmapped-codes", "--since", "2026-03-02")
+
+    assert code == 0
+    assert output.splitlines()[1].split() == [row[1], "RR17", "1", "2026-03-02", "XND01"]
+    assert "RR17" not in run("unmapped-codes", "--since", "2026-03-03")[1]

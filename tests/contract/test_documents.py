@@ -38,14 +38,14 @@ def test_what_is_served_is_described_and_no_more(written: Written, story: Story)
 def test_a_gap_is_told_from_both_sides(written: Written, story: Story) -> None:
     gateway, platform = copy.deepcopy(written.gateway), copy.deepcopy(written.platform)
     platform["paths"]["/platform/v1/wishes"] = {"get": platform["paths"].pop("/platform/v1/referrals")["get"]}
-    gateway["paths"]["/FHIR/R4/{type}"]["get"]["parameters"].append({"name": "_sort", "in": "query"})
+    gateway["paths"]["/FHIR/R4/{type}"]["get"]["parameters"].append({"name": "_contained", "in": "query"})
     gateway["components"]["parameters"]["type"]["schema"]["enum"].remove("Patient")
 
     assert gaps(story[0], gateway, platform) == [
         "The operation GET /platform/v1/referrals is served, but not described.",
         "The operation GET /platform/v1/wishes is described, but not served.",
         "The resource type Patient is served, but not described.",
-        "The search parameter _sort is described, but not served.",
+        "The search parameter _contained is described, but not served.",
     ]
 
 

@@ -72,3 +72,12 @@ def test_a_new_address_is_noticed(source: Path) -> None:
 
     assert checked.returncode == 1
     assert checked.stdout.startswith("The operation GET /_pong is served, but not described.\n")
+
+
+def test_a_search_parameter_of_one_type_is_noticed(source: Path) -> None:
+    change(source / "mappings/r4/search.json", '"authored-on": {', '"written-on": {')
+
+    checked = check(source)
+
+    assert checked.returncode == 1
+    assert re.search(r"^\+ +- Task: written-on, based-on", checked.stdout, re.MULTILINE), checked.stdout

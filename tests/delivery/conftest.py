@@ -20,7 +20,7 @@ from gateway.ids import instant, new_id, now
 from gateway.settings import Settings
 from gateway.settings import settings as defaults
 from gateway.store.engine import Rows, Store
-from gateway.store.schema import attempt, delivery, destination, referral, resource
+from gateway.store.schema import attempt, delivery, destination, event, referral, resource
 from mappings.systems import reference_identifier
 
 SECRET = "whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz"
@@ -162,7 +162,19 @@ def _referral_row(referral_id: str, reference: str, version: int, at: datetime) 
 
 def _version_rows(referral_id: str, reference: str, number: int, name: str) -> list[Rows]:
     at = now()
+    started = {
+        "organisation": TRUST,
+        "referral_id": referral_id,
+        "number": number,
+        "at": at,
+        "type": "submitted",
+        "actor": "{}",
+        "change": "{}",
+        "request_id": new_id(),
+        "correlation_id": "6f3c0f62-7f0c-4a53-9d0c-2a2d3c3f7a10",
+    }
     return [
+        (event, [started]),
         (
             resource,
             [

@@ -171,9 +171,9 @@ async def test_a_retry_gets_its_first_answer_whatever_holds_now(gateway: Running
 async def test_two_entries_of_one_name_are_refused(gateway: Running) -> None:
     bundle = referral_bundle()
     patient = entry_of(bundle, "Patient")
-    other = copy.deepcopy(patient) | {"fullUrl": "http://b.example/Patient/1"}
-    text = json.dumps(bundle).replace(patient["fullUrl"], "http://a.example/Patient/1")
-    bundle = json.loads(text)
+    other = copy.deepcopy(patient)
+    for version, entry in (("1", patient), ("2", other)):  # so that bdl-7 is met
+        entry["resource"]["meta"] = {"versionId": version}
     bundle["entry"].append(other)
 
     answer = await post(gateway, bundle)
@@ -302,7 +302,7 @@ async def test_an_element_that_is_only_an_extension(gateway: Running, holder: An
         "/FHIR/R4/Task?identifier=a|%00",
         "/FHIR/R4/Task?_after=%00",
         "/FHIR/R4/Task?_count=²",
-        "/FHIR/R4/Task?_lastUpdated=ge9999-12-31",
+        "/FHIR/R4/Task?_lastUpdated=ge9999-13-31",
         "/FHIR/R4/Task/%00",
         "/FHIR/R4/Task/%00/_history",
         "/FHIR/R4/Task/1/_history/²",

@@ -1,12 +1,11 @@
 """Rubbish at the door: each gets its clear 4xx, nothing is half-stored, and nothing is ever a 5xx."""
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.app import Json, Running, issues_of, message_bundle, referral_bundle, resource_of
+from tests.app import Json, Running, issues_of, referral_bundle, resource_of
 
 from gateway.store.schema import message, referral, resource
 
@@ -240,50 +239,6 @@ async def test_headers_that_do_not_fit(gateway: Running, headers: dict[str, str]
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
-async def test_a_message_needs_its_request_id(gateway: Running) -> None:
-    answer = await gateway.call("demo-epr", "POST", "/FHIR/R4/$process-message", message_bundle())
-
-    assert answer.status_code == 400
-    assert issues_of(answer) == [("required", None)]
-
-
-BROKEN_MESSAGES: dict[str, Change] = {
-    "no header": lambda bundle: bundle["entry"].pop(0),
-    "header not first": lambda bundle: bundle["entry"].append(bundle["entry"].pop(0)),
-    "another event": lambda bundle: bundle["entry"][0]["resource"]["eventCoding"].update(code="booking-request"),
-    "an update": lambda bundle: bundle["entry"][0]["resource"]["reason"]["coding"][0].update(code="update"),
-    "no request": lambda bundle: bundle["entry"].pop(1),
-    "two requests": lambda bundle: bundle["entry"].append(
-        {
-            "fullUrl": "urn:uuid:0d7c2f1a-0000-4a1e-9f65-6b1f0c529999",
-            "resource": copy.deepcopy(bundle["entry"][1]["resource"]),
-        }
-    ),
-    "an entry without a resource": lambda bundle: bundle["entry"].append(
-        {"fullUrl": "urn:uuid:0d7c2f1a-0000-4a1e-9f65-6b1f0c529998"}
-    ),
-    "a cancelled request": lambda bundle: bundle["entry"][1]["resource"].update(status="revoked"),
-    "a transaction": lambda bundle: bundle.update(referral_bundle()),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN_MESSAGES)
-async def test_a_broken_message_is_refused_whole(gateway: Running, name: str) -> None:
-    bundle = message_bundle()
-    BROKEN_MESSAGES[name](bundle)
-
-    answer = await gateway.call(
-        "demo-epr",
-        "POST",
-        "/FHIR/R4/$process-message",
-        bundle,
-        X_Request_Id="6b1f0c52-4a3e-4a1e-9f65-0d7c2f1a9e01",
-    )
-
-    assert answer.status_code == 422, answer.text
-    assert [await gateway.count(table) for table in (referral, resource, message)] == [0, 0, 0]
-
-
 @pytest.mark.parametrize("path", ["/FHIR/R4/Wombat", "/nowhere", "/FHIR/R4/Patient/1/2/3", "/platform/v1/nowhere"])
 async def test_unknown_addresses_are_told_in_fhir(gateway: Running, path: str) -> None:
     answer = await gateway.call("demo-epr", "GET", path)
@@ -293,7 +248,4 @@ async def test_unknown_addresses_are_told_in_fhir(gateway: Running, path: str) -
 
 
 async def test_a_wrong_method_is_told_what_is_right(gateway: Running) -> None:
-    answer = await gateway.call("demo-epr", "GET", "/FHIR/R4/$process-message")
-
-    assert answer.status_code in {404, 405}
     assert (await gateway.call("demo-epr", "DELETE", "/FHIR/R4/Patient/1")).status_code == 405

@@ -2,10 +2,15 @@
 
 import asyncio
 import copy
+from collections.abc import Sequence
 from uuid import uuid4
 
+import asyncpg
+import pytest
+from sqlalchemy.exc import DBAPIError
 from tests.app import Running, message_bundle, reference_in, referral_bundle, resource_of, task_in
 
+from gateway.store.engine import Rows
 from gateway.store.schema import delivery, event, message, referral, resource
 
 
@@ -165,3 +170,28 @@ async def test_a_second_task_for_the_same_request_is_refused(gateway: Running) -
 
     assert answer.status_code == 409
     assert reference_in(task) in answer.json()["issue"][0]["diagnostics"]
+
+
+DEADLOCKS = [asyncpg.DeadlockDetectedError(), DBAPIError("INSERT", None, asyncpg.SerializationError())]
+
+
+@pytest.mark.parametrize("trouble", DEADLOCKS)
+async def test_what_stood_in_anothers_way_is_tried_again(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    write, failures = gateway.store.write, [trouble] * 2
+
+    async def write_late(rows: Sequence[Rows]) -> None:
+        if failures:
+            raise failures.pop()
+        await write(rows)
+
+    monkeypatch.setattr(gateway.store, "write", write_late)
+    answer = await gateway.call("demo-epr", "POST", "/FHIR/R4", referral_bundle())
+    failures += [trouble] * 3
+    given_up = await gateway.call("demo-epr", "POST", "/FHIR/R4", referral_bundle())
+
+    assert answer.status_code == 200
+    assert (given_up.status_code, given_up.headers["retry-after"]) == (503, "5")
+    assert "Others changed the same" in given_up.json()["issue"][0]["diagnostics"]
+    assert await gateway.count(referral) == 1

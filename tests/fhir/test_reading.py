@@ -64,9 +64,9 @@ async def test_task_search(gateway: Running) -> None:
     own = resource_of(referral_bundle(), "ServiceRequest")["identifier"][0]["system"]
     assert own
 
-    assert await found(gateway, "Task") == [second["id"], first["id"]]
+    assert await found(gateway, "Task") == [first["id"], second["id"]]
     assert await found(gateway, "Task?status=received") == [first["id"]]
-    assert await found(gateway, "Task?status=received,requested") == [second["id"], first["id"]]
+    assert await found(gateway, "Task?status=received,requested") == [first["id"], second["id"]]
     assert await found(gateway, f"Task?_id={second['id']}") == [second["id"]]
     assert await found(gateway, f"Task?focus={first['focus']['reference']}") == [first["id"]]
     assert await found(gateway, f"Task?patient={second['for']['reference']}") == [second["id"]]
@@ -118,10 +118,7 @@ async def test_the_self_link_tells_what_was_understood(gateway: Running) -> None
         "Task?_lastUpdated=yesterday",
         "Task?_lastUpdated=gt2026-02-31",
         "Task?_count=many",
-        "Task?_after=rubbish",
-        "Task?identifier=9992047186",
-        "Patient?name=Harrow",
-        "Patient",
+        "Task?_page=rubbish",
     ],
 )
 async def test_a_search_that_cannot_be_answered_says_why(gateway: Running, query: str) -> None:

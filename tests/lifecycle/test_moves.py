@@ -1,5 +1,6 @@
 """Every move of a referral and of a prescription, by every actor, against a second telling of who may do what."""
 
+from collections.abc import Callable
 from itertools import product
 from typing import get_args
 
@@ -7,6 +8,8 @@ import pytest
 
 from gateway.errors import IllegalMove
 from gateway.lifecycle import (
+    BEGUN,
+    MISTAKE,
     MOVES,
     PRESCRIPTION_MOVES,
     PRESCRIPTION_NEEDS,
@@ -14,6 +17,7 @@ from gateway.lifecycle import (
     REFERRAL_NEEDS,
     Actor,
     Kind,
+    check_cancellation,
     check_move,
     moves_from,
     needs_of,
@@ -28,7 +32,6 @@ PRESCRIPTION_STATUSES = sorted(vocabulary("prescription-status").displays)
 # One line a move: from, to; E the referrer (EPR), H the hub (link worker or its manager), P the provider, S the system.
 REFERRAL = """
 draft submitted E
-draft entered-in-error E
 submitted received HS
 submitted delivery-failed S
 submitted withdrawn E
@@ -38,7 +41,6 @@ received info-requested H
 received accepted H
 received not-accepted H
 received withdrawn E
-received entered-in-error E
 info-requested received EH
 info-requested not-accepted H
 info-requested withdrawn E
@@ -123,18 +125,11 @@ def test_every_actor_from_every_status_to_every_status(kind: Kind, table: str, s
     allowed = {
         (status, to, LETTERS[actor])
         for status, to, actor in product(statuses, statuses, ACTORS)
-        if is_allowed(kind, status, to, actor)
+        if not raises(check_move, kind, status, to, actor)
     }
+    mistakes = {(status, "entered-in-error", "E") for status in statuses if status != "entered-in-error"}
 
-    assert allowed == legal(table)
-
-
-def is_allowed(kind: Kind, status: str, to: str, actor: Actor) -> bool:
-    try:
-        check_move(kind, status, to, actor)
-    except IllegalMove:
-        return False
-    return True
+    assert allowed == legal(table) | (mistakes if kind == "referral" else set())
 
 
 @pytest.mark.parametrize(
@@ -149,7 +144,7 @@ def is_allowed(kind: Kind, status: str, to: str, actor: Actor) -> bool:
 )
 def test_a_paused_referral_resumes_where_it_was_or_closes_as_it_could_have_there(held: str, closings: set[str]) -> None:
     for to, actor in product(REFERRAL_STATUSES, ACTORS):
-        if to in {held, *closings} and LETTERS[actor] == "H":
+        if (to in {held, *closings} and LETTERS[actor] == "H") or (to, actor) == ("entered-in-error", "referrer"):
             check_move("referral", "on-hold", to, actor, resumes_as=held)
         else:
             with pytest.raises(IllegalMove):
@@ -160,8 +155,9 @@ def test_a_paused_referral_resumes_where_it_was_or_closes_as_it_could_have_there
     "status",
     ["not-accepted", "withdrawn", "transferred", "entered-in-error", *CLOSURE_REASONS],
 )
-def test_nothing_leaves_a_terminal_state(status: str) -> None:
-    assert moves_from("referral", status, resumes_as="engaged") == {}
+def test_nothing_leaves_a_terminal_state_but_that_it_was_a_mistake(status: str) -> None:
+    left = {} if status == "entered-in-error" else {"entered-in-error": frozenset({"referrer"})}
+    assert moves_from("referral", status, resumes_as="engaged") == left
     with pytest.raises(IllegalMove, match=r"which is final\. Start a new referral instead"):
         check_move("referral", status, "received", "referral_handler")
 
@@ -174,7 +170,7 @@ def test_a_refusal_says_what_is_allowed_now_and_by_whom() -> None:
         "This referral cannot go from allocated to closed-completed. From allocated it may go to: "
         "contacting (hub manager or referral handler), engaged (hub manager or referral handler), "
         "on-hold (hub manager or referral handler), accepted (hub manager or referral handler), "
-        "withdrawn (referrer), closed-other (hub manager or referral handler)."
+        "withdrawn (referrer), closed-other (hub manager or referral handler), entered-in-error (referrer)."
     )
     assert refusal.value.issues[0].code == "business-rule"
     assert refusal.value.issues[0].expression == "to"
@@ -185,10 +181,36 @@ def test_a_move_of_somebody_else_says_whose_it_is() -> None:
         check_move("referral", "received", "withdrawn", "referral_handler")
 
 
+@pytest.mark.parametrize("status", ["contacting", "engaged", "in-support", "on-hold"])
+def test_after_work_began_the_referrer_is_told_how_to_ask(status: str) -> None:
+    with pytest.raises(IllegalMove, match=r"POST a Task with code abort .* The link worker answers it\."):
+        check_move("referral", status, "withdrawn", "referrer", resumes_as="accepted", element="Task.status")
+
+
+def test_only_the_hub_answers_a_request_to_cancel_and_only_once_work_began() -> None:
+    answering = {
+        (status, LETTERS[actor])
+        for status, actor in product(REFERRAL_STATUSES, ACTORS)
+        if not raises(check_cancellation, status, actor)
+    }
+
+    assert answering == {(status, "H") for status in ("contacting", "engaged", "in-support", "on-hold")}
+
+
+def raises(check: Callable[..., None], *arguments: str) -> bool:
+    try:
+        check(*arguments)
+    except IllegalMove:
+        return True
+    return False
+
+
 def test_the_tables_speak_of_known_statuses_only() -> None:
     for kind, statuses in (("referral", REFERRAL_STATUSES), ("prescription", PRESCRIPTION_STATUSES)):
         moves = MOVES[kind]  # type: ignore[index]
-        assert set(moves) | {to for row in moves.values() for to in row} == set(statuses) - NOT_IN_USE
+        named = set(moves) | {to for row in moves.values() for to in row}
+        assert named == set(statuses) - NOT_IN_USE - (set(MISTAKE) if kind == "referral" else set())
+    assert set(MISTAKE) | BEGUN < set(REFERRAL_STATUSES)
     assert set(REFERRAL_NEEDS) < {to for row in REFERRAL_MOVES.values() for to in row}
     assert set(PRESCRIPTION_NEEDS) < {to for row in PRESCRIPTION_MOVES.values() for to in row}
 

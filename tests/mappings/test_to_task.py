@@ -8,7 +8,7 @@ from fhir.resources.R4B.task import Task
 from gateway.validation import check
 from mappings.referral import Standing
 from mappings.systems import REFERENCE_SYSTEM
-from mappings.to_task import task_from
+from mappings.to_task import as_sent, task_from
 from mappings.translate import vocabulary
 from mappings.vocabularies import CLOSURE_REASONS
 
@@ -132,6 +132,26 @@ def test_version_1_serves_as_well_as_what_was_sent() -> None:
     first = task_from(SENT, "sr1", "p1", standing("submitted", version=1))
     done = closed("closed-completed", "goals-met")
     assert task_from(first, "sr1", "p1", done) == task_from(SENT, "sr1", "p1", done)
+
+
+def test_what_the_sender_says_can_be_read_back() -> None:
+    """Of what was sent only the state is lost, which the gateway owns."""
+    said = as_sent(task_from(SENT, "sr1", "p1", closed("closed-completed", "goals-met")))
+
+    for name in ("extension", "intent", "focus", "authoredOn", "note", "input", "restriction"):
+        assert said[name] == SENT[name]
+    assert said["status"] == "requested"
+    assert {"output", "owner", "businessStatus", "executionPeriod"}.isdisjoint(said)
+
+
+@pytest.mark.parametrize(("decision", "business_status"), [(None, "cancellation-requested"), ("declined", "engaged")])
+def test_a_request_to_cancel_shows_until_it_is_answered(decision: str | None, business_status: str) -> None:
+    asked = {"task_id": "a1", "asked_at": "2026-02-03T09:00:00Z", "by": "Dr Osei", "text": "She moves house."}
+    answered = {"decision": decision, "answered_at": "2026-02-04T09:00:00Z", "answer": "She wants to go on."}
+    task = task_from(None, "sr1", "p1", standing("engaged", cancellation=asked | (answered if decision else {})))
+
+    assert_valid(task)
+    assert (task["status"], task["businessStatus"]["coding"][0]["code"]) == ("in-progress", business_status)
 
 
 def test_a_message_without_a_task_gets_one() -> None:

@@ -36,4 +36,4 @@ def test_every_operation_takes_and_gives_a_model_with_an_example() -> None:
             for content in contents[: 2 if method == "post" else 1]:
                 name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
                 assert contract["components"]["schemas"][name]["examples"], (path, method)
-    assert len(contract["paths"]) == 11
+    assert len(contract["paths"]) == 12

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import Issue
+from gateway.profile import Sent as Judged
 from gateway.profile import check_referral
 from gateway.sources import gather
 from gateway.store.resources import Resource
@@ -17,11 +18,21 @@ Json = dict[str, Any]
 
 RECEIVED = datetime(2026, 2, 1, 9, tzinfo=UTC)
 NHS, ODS = "https://fhir.nhs.uk/Id/nhs-number", "https://fhir.nhs.uk/Id/ods-organization-code"
+UK_CORE = "https://fhir.hl7.org.uk"
+VERIFIED = {
+    "url": f"{UK_CORE}/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
+    "valueCodeableConcept": {
+        "coding": [{"system": f"{UK_CORE}/CodeSystem/UKCore-NHSNumberVerificationStatusEngland", "code": "01"}]
+    },
+}
 SUBJECT = {"reference": "Patient/1"}
 KNOWN: dict[str, Json] = {
     "Patient/1": {
         "resourceType": "Patient",
-        "identifier": [{"system": NHS, "value": "9990001014"}, {"system": "urn:rio", "value": "0042"}],
+        "identifier": [
+            {"system": NHS, "value": "9990001014", "extension": [VERIFIED]},
+            {"system": "urn:rio", "value": "0042"},
+        ],
         "name": [{"use": "official", "family": "Example", "given": ["Margaret"]}],
         "birthDate": "1971-04-09",
         "telecom": [{"system": "phone", "value": "01632 960101"}],
@@ -38,6 +49,7 @@ KNOWN: dict[str, Json] = {
         "resourceType": "PractitionerRole",
         "practitioner": {"reference": "Practitioner/1"},
         "organization": {"reference": "Organization/1"},
+        "healthcareService": [{"display": "Recovery Team North"}],
         "telecom": [{"system": "phone", "value": "01632 960200"}],
     },
     "Flag/1": {"resourceType": "Flag", "status": "active", "code": {"text": "No known risks"}, "subject": SUBJECT},
@@ -98,7 +110,15 @@ class Sent:
 
     @property
     def issues(self) -> list[Issue]:
-        return check_referral(referral_from(self.sources), self.sources, "warn", "XND01")
+        return self.judge({})
+
+    def judge(self, agreed: dict[str, str], nhs_number_check: str = "warn", **hub: bool) -> list[Issue]:
+        """What is found when the sender's agreement says so much of single rules."""
+        sources = self.sources
+        translation = referral_from(sources)
+        return check_referral(
+            Judged(translation.referral, sources, translation.unknown, "XND01", **hub), agreed, nhs_number_check
+        )
 
     @property
     def errors(self) -> list[str | None]:

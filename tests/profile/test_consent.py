@@ -59,7 +59,7 @@ def test_a_permit_that_names_nobody_counts_only_when_the_request_names_it(sent: 
     assert sent.referral["consent"]["decision"] == "permit"
     sent.request["supportingInfo"].pop()
     assert "consent" not in sent.referral
-    assert sent.warnings == ["No consent was sent."]
+    assert sent.warnings == ["No consent was sent that counts as the person's agreement."]
 
 
 def test_what_does_not_count_is_told_beside_what_does(sent: Any) -> None:

@@ -130,3 +130,20 @@ def test_a_file_that_cannot_be_read_at_all(tmp_path: Path, document: Document) -
     document["clients"][0]["keys_file"] = "absent.json"
     with pytest.raises(PartiesError, match=r"clients\[0\]\.keys_file: expected a JWK set"):
         load_parties(write(tmp_path, document))
+
+
+@pytest.mark.parametrize(
+    ("agreed", "told"),
+    [
+        ({"rules": {"riks": "error"}}, "organisations[0].rules: riks is no rule of the profile; the rules that may be"),
+        ({"rules": {"one-person": "warning"}}, "organisations[0].rules: one-person is the same for every sender"),
+        ({"rules": {"risks": "off"}}, "organisations[0].rules.risks: expected 'error' or 'warning'"),
+        ({"nhs_number_check": "maybe"}, "organisations[0].nhs_number_check: expected 'reject', 'warn' or 'off'"),
+    ],
+)
+def test_an_agreement_that_cannot_be_kept(tmp_path: Path, document: Document, agreed: Any, told: str) -> None:
+    document["organisations"][0] |= agreed
+    with pytest.raises(PartiesError) as mistake:
+        load_parties(write(tmp_path, document))
+    assert told in str(mistake.value)
+    assert "consent, consent-in-doubt" in str(mistake.value) or "expected" in told or "same" in told

@@ -5,8 +5,18 @@ from typing import Any
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
-from gateway.validation import check, dump
-from tests.validation.resources import BUNDLE, PATIENT, SERVICE_REQUEST, TASK, VALID, Json, but, first_entry
+from gateway.validation import check, dump, overlapping
+from tests.validation.resources import (
+    BUNDLE,
+    OBSERVATION,
+    PATIENT,
+    SERVICE_REQUEST,
+    TASK,
+    VALID,
+    Json,
+    but,
+    first_entry,
+)
 
 
 def ids(resource: Json) -> str:
@@ -30,13 +40,17 @@ def test_fhir_resources_finds_the_valid_examples_valid_too(resource: Json) -> No
         but(PATIENT, name=[{"given": ["Ada", None], "_given": [None, {"id": "second"}]}]),
         but(PATIENT, birthDate="2024-02-29"),
         but(PATIENT, birthDate="2000-02-29"),
+        but(PATIENT, _birthDate={}),
+        but(PATIENT, _birthDate={"id": "born"}),
+        but(OBSERVATION, referenceRange=[{"low": {"value": 9}, "high": {"value": 7}}]),
+        but(SERVICE_REQUEST, authoredOn="2026-01-02T09:30:00.1234567Z"),
         but(PATIENT, generalPractitioner=[{"reference": "Practitioner?identifier=https://example.org|1"}]),
         but(PATIENT, generalPractitioner=[{"reference": "https://example.org/people/osei"}]),
         but(SERVICE_REQUEST, status=None, _status={"extension": [{"url": "https://example.org/e", "valueCode": "x"}]}),
         but(SERVICE_REQUEST, authoredOn="2026"),
         but(SERVICE_REQUEST, occurrencePeriod={"start": "2026-05-01", "end": "2026"}),
         but(SERVICE_REQUEST, occurrencePeriod={"start": "2026-05-01T23:30:00-01:00", "end": "2026-05-02T00:30:00Z"}),
-        but(BUNDLE, type="searchset", total=1, entry=[{"search": {"mode": "match"}, "resource": TASK}]),
+        but(BUNDLE, type="searchset", total=1, entry=[{"search": {"mode": "match"}, "resource": but(TASK, id="a")}]),
         but(
             BUNDLE,
             type="history",
@@ -88,23 +102,27 @@ def test_a_bundle_is_checked_to_its_leaves_and_all_findings_are_given() -> None:
     }
 
 
-def test_a_urn_that_leads_to_no_entry_is_not_found() -> None:
-    (issue,) = check(but(BUNDLE, entry=[BUNDLE["entry"][1]]))
-    assert (issue.code, issue.expression) == ("not-found", "Bundle.entry[0].resource.subject")
+def test_a_urn_that_leads_to_no_entry_is_valid_r4_and_left_to_where_transactions_come_in() -> None:
+    assert check(but(BUNDLE, entry=[BUNDLE["entry"][1]])) == []
 
 
-def test_a_message_may_name_what_its_sender_keeps() -> None:
-    header = {"resourceType": "MessageHeader", "eventUri": "https://e", "source": {"endpoint": "https://e"}}
-    task = but(TASK, focus={"reference": "urn:uuid:0d6b0c5e-0b3f-4b62-9f77-8a6a3d3f2a09"})
-    assert (
-        check({"resourceType": "Bundle", "type": "message", "entry": [{"resource": header}, {"resource": task}]}) == []
-    )
-
-
-def test_one_transaction_changes_a_resource_once() -> None:
+def test_a_transaction_changes_a_resource_once() -> None:
     put = {"fullUrl": "https://e/Task/1", "resource": TASK, "request": {"method": "PUT", "url": "Task/1"}}
-    (issue,) = check(but(BUNDLE, entry=[put, {**put, "fullUrl": "https://e/Task/2"}]))
-    assert (issue.code, issue.expression) == ("duplicate", "Bundle.entry[1].request")
+    delete = {"request": {"method": "DELETE", "url": "Task/1"}}
+    bundle = but(BUNDLE, entry=[put, {**put, "fullUrl": "https://e/Task/2"}, delete])
+    assert check(bundle) == []
+    found = [(issue.code, issue.expression) for issue in overlapping(bundle)]
+    assert found == [("duplicate", "Bundle.entry[1].request"), ("duplicate", "Bundle.entry[2].request")]
+    assert overlapping(but(bundle, type="batch")) == []
+
+
+def test_a_conditional_create_and_an_update_by_the_same_search_overlap() -> None:
+    search = "Patient?identifier=https://e|1"
+    create = {"resource": PATIENT, "request": {"method": "POST", "url": "Patient", "ifNoneExist": search[8:]}}
+    update = {"resource": PATIENT, "request": {"method": "PUT", "url": search}}
+    assert [issue.expression for issue in overlapping(but(BUNDLE, entry=[update, create]))] == [
+        "Bundle.entry[1].request"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +146,18 @@ def test_what_the_gateway_does_not_take_is_said_in_one_issue(resource: Json, cod
     (issue,) = check(resource)
     assert issue.code == code
     assert says in issue.text
+
+
+def test_what_is_contained_may_be_of_any_r4_type_and_is_checked_by_what_holds_for_all() -> None:
+    wish = {"reference": "#wish"}
+    prescription = {"resourceType": "VisionPrescription", "id": "wish", "status": "active"}
+    assert check(but(TASK, contained=[prescription], focus=wish)) == []
+    bad = {**prescription, "text": {"div": "<div><script/></div>"}, "id": "wish"}
+    assert [issue.expression for issue in check(but(TASK, contained=[bad], focus=wish))] == [
+        "Task.contained[0].text.div"
+    ]
+    unknown = {**prescription, "resourceType": "Wish"}
+    assert [issue.expression for issue in check(but(TASK, contained=[unknown], focus=wish))] == ["Task.contained[0]"]
 
 
 def test_expressions_start_where_the_caller_says() -> None:

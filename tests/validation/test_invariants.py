@@ -105,6 +105,11 @@ RULES: list[tuple[str, Json, str]] = [
         ),
         "ServiceRequest.contained[0]",
     ),
+    (
+        "dom-3",
+        but(SERVICE_REQUEST, contained=[*SERVICE_REQUEST["contained"], {"resourceType": "Device", "id": "chair"}]),
+        "ServiceRequest.contained[1]",
+    ),
     ("dom-3", but(SERVICE_REQUEST, requester={"display": "Dr Osei"}), "ServiceRequest.contained[0]"),
     (
         "dom-4",
@@ -141,3 +146,28 @@ def test_a_broken_invariant_is_named_with_its_key(key: str, resource: Json, expr
         issue.expression for issue in check(resource) if issue.code == "invariant" and f"breaks {key}:" in issue.text
     ]
     assert broken == [expression]
+
+
+def test_a_reference_in_a_bundle_leads_to_an_entry_of_a_type_that_it_may_have() -> None:
+    practitioner = {"resourceType": "Practitioner", "name": [{"family": "Osei"}]}
+    (issue,) = check(but(BUNDLE, entry=first_entry(resource=practitioner)))
+    assert (issue.code, issue.expression) == ("structure", "Bundle.entry[1].resource.subject")
+
+
+@pytest.mark.parametrize(
+    ("resource", "expression"),
+    [
+        (but(PATIENT, name=[{"id": "a", "family": "x"}, {"id": "a", "family": "y"}]), "Patient.name[1]"),
+        (but(SERVICE_REQUEST, contained=SERVICE_REQUEST["contained"] * 2), "ServiceRequest.contained[1]"),
+    ],
+)
+def test_an_id_stands_once_in_a_resource(resource: Json, expression: str) -> None:
+    assert [(issue.code, issue.expression) for issue in check(resource)] == [("business-rule", expression)]
+
+
+def test_what_a_search_finds_has_an_id_and_outcomes_are_outcomes() -> None:
+    found = [{"resource": TASK}, {"resource": but(TASK, id="a"), "search": {"mode": "outcome"}}]
+    assert [(issue.code, issue.expression) for issue in check(but(BUNDLE, type="searchset", entry=found))] == [
+        ("required", "Bundle.entry[0].resource.id"),
+        ("structure", "Bundle.entry[1].resource"),
+    ]

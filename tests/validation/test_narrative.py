@@ -21,6 +21,9 @@ from tests.validation.resources import PATIENT, but
         "<p>no div</p>",
         "<!DOCTYPE div [<!ENTITY e 'x'>]><div>&e;</div>",
         "just text",
+        '<div xmlns="http://www.w3.org/1999/xhtml"> </div>',
+        '<div xmlns="https://elsewhere.example">a</div>',
+        "<div><p foo='x'>a</p></div>",
     ],
 )
 def test_an_unsafe_narrative_is_refused(div: str) -> None:
@@ -39,3 +42,13 @@ def test_an_unsafe_narrative_is_refused(div: str) -> None:
 )
 def test_a_safe_narrative_is_fine(div: str) -> None:
     assert check(but(PATIENT, text={"status": "generated", "div": div})) == []
+
+
+def test_each_fault_of_a_narrative_is_told_once() -> None:
+    div = "<div><script>x()</script><script>y()</script><p onclick='x()'>a</p></div>"
+    assert [
+        issue.text.split(" holds ")[1][:20] for issue in check(but(PATIENT, text={"status": "generated", "div": div}))
+    ] == [
+        "an element that a na",
+        "an event attribute (",
+    ]

@@ -6,7 +6,7 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from gateway.validation import SUPPORTED
-from gateway.validation.structure import schemas
+from gateway.validation.schema import schemas
 
 DEFINITIONS: dict[str, dict[str, Any]] = schemas()["$defs"]
 DATATYPES = ["Address", "Annotation", "Attachment", "CodeableConcept", "Coding", "ContactPoint", "Dosage", "Extension"]

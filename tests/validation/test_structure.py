@@ -1,9 +1,11 @@
 """Faults that the R4 schemas find: which issue code each has, and which element the answer names."""
 
+from decimal import Decimal
+
 import pytest
 
 from gateway.validation import check
-from tests.validation.resources import CONDITION, OBSERVATION, PATIENT, SERVICE_REQUEST, TASK, Json, but
+from tests.validation.resources import APPOINTMENT, CONDITION, OBSERVATION, PATIENT, SERVICE_REQUEST, TASK, Json, but
 
 STRUCTURE: list[tuple[Json, str, str]] = [
     # codes of required bindings, also inside backbone elements
@@ -35,7 +37,9 @@ STRUCTURE: list[tuple[Json, str, str]] = [
     (but(PATIENT, name=[None]), "structure", "Patient.name[0]"),
     (but(PATIENT, name=[{"given": ["Ada", None]}]), "structure", "Patient.name[0].given[1]"),
     ({**PATIENT, "gender": None}, "structure", "Patient.gender"),
-    (but(PATIENT, _birthDate={}), "invariant", "Patient.birthDate"),
+    (but(PATIENT, birthDate=None, _birthDate={}), "invariant", "Patient.birthDate"),
+    (but(PATIENT, birthDate=None, _birthDate={"id": "born"}), "invariant", "Patient.birthDate"),
+    (but(PATIENT, name=[{"id": "only"}]), "invariant", "Patient.name[0]"),
     # unknown and missing elements
     (but(PATIENT, socialPrescription="x"), "structure", "Patient.socialPrescription"),
     (but(PATIENT, name=[{"surname": "x"}]), "structure", "Patient.name[0].surname"),
@@ -61,6 +65,13 @@ STRUCTURE: list[tuple[Json, str, str]] = [
     (but(SERVICE_REQUEST, authoredOn="2026-01-02T09:30:00+15:00"), "value", "ServiceRequest.authoredOn"),
     (but(PATIENT, meta={"lastUpdated": "2026-01-02"}), "value", "Patient.meta.lastUpdated"),
     (but(SERVICE_REQUEST, instantiatesUri=["not a uri"]), "value", "ServiceRequest.instantiatesUri[0]"),
+    (but(PATIENT, name=[{"id": "a b", "family": "x"}]), "value", "Patient.name[0].id"),
+    (but(PATIENT, language="en GB"), "value", "Patient.language"),
+    (but(PATIENT, identifier=[{"system": "urn:oid:1.02.3"}]), "value", "Patient.identifier[0].system"),
+    (but(PATIENT, identifier=[{"system": "urn:uuid:1234"}]), "value", "Patient.identifier[0].system"),
+    (but(PATIENT, extension=[{"url": "https://e|1.0", "valueCode": "a"}]), "value", "Patient.extension[0].url"),
+    (but(TASK, restriction={"repetitions": Decimal("1.0")}), "value", "Task.restriction.repetitions"),
+    (but(APPOINTMENT, priority=Decimal("1E+1")), "value", "Appointment.priority"),
     (but(PATIENT, photo=[{"contentType": "image/png", "data": "%%%"}]), "value", "Patient.photo[0].data"),
     # choices
     (but(SERVICE_REQUEST, occurrenceDateTime="2026"), "structure", "ServiceRequest.occurrence"),
@@ -83,6 +94,9 @@ STRUCTURE: list[tuple[Json, str, str]] = [
     # references
     (but(SERVICE_REQUEST, subject={"reference": "Medication/1"}), "structure", "ServiceRequest.subject"),
     (but(SERVICE_REQUEST, subject={"reference": "https://a.example/Task/1"}), "structure", "ServiceRequest.subject"),
+    (but(SERVICE_REQUEST, subject={"type": "Medication", "display": "x"}), "structure", "ServiceRequest.subject"),
+    (but(TASK, focus={"reference": "Task/1", "type": "Patient"}), "structure", "Task.focus"),
+    (but(SERVICE_REQUEST, subject={"reference": "#gp"}), "structure", "ServiceRequest.subject"),
     (but(SERVICE_REQUEST, subject={"reference": "Person/1/2"}), "value", "ServiceRequest.subject.reference"),
 ]
 

@@ -69,7 +69,7 @@ def main() -> int:
     try:
         served = contract()
     except Drift as drift:
-        print(drift, "Describe it in tools/contract/fhir_door.yaml, or in the route's `responses`.", sep="\n")
+        print(drift, "Describe it in tools/contract/fhir_door/, or in the route's `responses`.", sep="\n")
         return 1
     if not arguments.check:
         for name, text in served.items():

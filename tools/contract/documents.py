@@ -1,7 +1,8 @@
 """The two OpenAPI documents: what the routes say, and what the story shows."""
 
+import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from tools.contract.telling import Exchange
 
-from gateway.platform.routes import router
+from gateway.fhir.metadata import capability_statement
+from gateway.platform import identity, routes
+from gateway.platform.exchange import ToRead, ToReadDeliveries, ToWrite
 
 Json = dict[str, Any]
 
@@ -22,12 +25,24 @@ Link workers' systems read the referrals of their hubs and tell what happened to
 makes one version of the referral, which the EPR is told of.
 
 What may be done next stands in `allowed_moves` of the referral. Send its ETag as If-Match, so that two people do not
-change it at once. When something is wrong, the answer is an OperationOutcome (FHIR R4): each issue says which element,
-which rule and what to do.
+change it at once. A referrer who asks to cancel after work began waits for your answer: see `cancellation`.
+
+Where it is not certain who a referral is about, a question stands under `identity` until one of you decides it; a
+decision can be taken back.
+
+When something is wrong, the answer is an OperationOutcome (FHIR R4): each issue says which element, which rule and what
+to do.
 """
 OUTCOME = {"application/fhir+json": {"schema": {"$ref": "./r4.schema.json#/$defs/OperationOutcome"}}}
-TOO_LARGE = "The body is too large."
-BROKEN = "Our fault. Send the same request again, with its X-Request-Id; it is stored once at most."
+TAGS = {"referrals": "What was referred, and what becomes of it", "identity": "Who is who, where it is not certain"}
+ROUTES = [*routes.router.routes, *identity.router.routes]
+SCOPES = [(ToRead, "referrals.read"), (ToReadDeliveries, "deliveries.read"), (ToWrite, "referrals.write")]
+ANYWHERE = {
+    "500": "Our fault. Send the same request again, with its X-Request-Id; it is stored once at most.",
+    "503": "The database is gone, or others changed the same. Nothing was kept; send it again after Retry-After.",
+}
+TOO_LARGE = {"413": "The body is too large."}
+_REFUSAL = "#/components/responses/{}"
 SHARED = ("X-Request-Id", "X-Correlation-Id")
 ORDER = ("openapi", "info", "servers", "tags", "security", "paths", "webhooks", "components")
 
@@ -37,9 +52,16 @@ class Drift(Exception):
 
 
 def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
-    """openapi/gateway.yaml: kept by hand in fhir_door.yaml, with the story's examples. Raises Drift."""
-    document = _load("fhir_door.yaml")
-    del document["x-refusals"]
+    """openapi/gateway.yaml: kept by hand in fhir_door/, with the story's examples. Raises Drift."""
+    document: Json = {}
+    for part in ("about", "system", "type", "instance", "words", "around", "webhook", "parameters", "answers"):
+        _add(document, _load(f"fhir_door/{part}.yaml"))
+    groups = document.pop("x-refusals")
+    for operation in operations_of(document).values():
+        refused = {status: _REFUSAL.format(status) for status in _statuses(operation.pop("x-refuses"), groups)}
+        operation["responses"] |= {status: {"$ref": place} for status, place in refused.items()}
+    others = document["components"]["parameters"]["others"]
+    others["description"] = others["description"].format(parameters=_parameters_of_types(document))
     document["info"]["version"] = app.version
     told = [one for one in told if not one.request.path.startswith("/platform")]
     update = next(one for one in told if one.name == "task" and one.request.method == "GET")
@@ -47,35 +69,60 @@ def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
     return _filled(document, told)
 
 
+def _add(document: Json, part: Json) -> None:
+    for name, value in part.items():
+        if isinstance(value, dict):
+            _add(document.setdefault(name, {}), value)
+        else:
+            document[name] = value
+
+
+def _statuses(names: str, groups: Mapping[str, str]) -> set[str]:
+    """The statuses that are named, and those of the groups that are."""
+    return set().union(*(_statuses(groups[name], groups) if name in groups else {name} for name in names.split()))
+
+
+def _parameters_of_types(document: Json) -> str:
+    """A line for each type that is stored, with the search parameters that others do not have."""
+    stated = json.loads(capability_statement(""))["rest"][0]["resource"]
+    types = document["components"]["parameters"]["type"]["schema"]["enum"]
+    names = {one["type"]: [each["name"] for each in one["searchParam"]] for one in stated if one["type"] in types}
+    shared = set.intersection(*map(set, names.values()))
+    return "\n".join(
+        f"- {type_}: {', '.join(name for name in own if name not in shared)}" for type_, own in names.items()
+    )
+
+
 def platform_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
     """openapi/platform.yaml: from routes and models, with the story's examples. Raises Drift."""
     title = "Social prescribing gateway: platform API"
     document = get_openapi(
-        title=title, version=app.version, openapi_version=OPENAPI, description=PLATFORM, routes=router.routes
+        title=title, version=app.version, openapi_version=OPENAPI, description=PLATFORM, routes=ROUTES
     )
     document["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
-    document["tags"] = [{"name": "referrals", "description": "What was referred, and what becomes of it"}]
+    document["tags"] = [{"name": name, "description": words} for name, words in TAGS.items()]
     document["components"] |= {"securitySchemes": {}, "responses": {}}
-    for route in router.routes:
+    for route in ROUTES:
         if isinstance(route, APIRoute):
             for method in route.methods or ():
-                _say(document, document["paths"][route.path][method.lower()], route.name, reads=method == "GET")
+                _say(document, document["paths"][route.path][method.lower()], route)
     for part in ("paths", "components"):
         document[part] = _tidy(document[part])
     return _filled(document, [one for one in told if one.request.path.startswith("/platform")])
 
 
-def _say(document: Json, operation: Json, name: str, *, reads: bool) -> None:
+def _say(document: Json, operation: Json, route: APIRoute) -> None:
     """Brings an operation as FastAPI describes it to how it is served: its refusals are OperationOutcomes."""
     summary, _, more = operation.pop("description").partition(". ")
-    operation |= {"operationId": name, "summary": summary.rstrip(".")} | ({"description": more} if more else {})
-    operation["security"] = [{"oauth2": [f"platform/referrals.{'read' if reads else 'write'}"]}]
-    responses = operation["responses"]
-    responses["500"] = {"description": BROKEN}
-    if not reads:
-        responses["413"] = {"description": TOO_LARGE}
-        operation["parameters"].append({"$ref": "#/components/parameters/If-Match"})
-    for parameter in operation.get("parameters", []):
+    operation |= {"operationId": route.name, "summary": summary.rstrip(".")} | ({"description": more} if more else {})
+    asked = inspect.signature(route.endpoint).parameters["exchange"].annotation
+    operation["security"] = [{"oauth2": [f"platform/{scope}" for needed, scope in SCOPES if needed == asked]}]
+    responses, parameters = operation["responses"], operation.setdefault("parameters", [])
+    for status, words in (ANYWHERE | (TOO_LARGE if "requestBody" in operation else {})).items():
+        responses[status] = {"description": words}
+    if "412" in responses:
+        parameters.append({"$ref": "#/components/parameters/If-Match"})
+    for parameter in parameters:
         given = parameter.get("schema", {})
         if {"type": "null"} in given.get("anyOf", []):  # an address cannot say null
             parameter["schema"] = next(one for one in given["anyOf"] if one != {"type": "null"})
@@ -85,7 +132,7 @@ def _say(document: Json, operation: Json, name: str, *, reads: bool) -> None:
             response["description"] = model["description"]
         else:
             document["components"]["responses"][status] = response | {"content": _copy(OUTCOME)}
-            responses[status] = {"$ref": f"#/components/responses/{status}"}
+            responses[status] = {"$ref": _REFUSAL.format(status)}
 
 
 def _tidy(schema: Any) -> Any:
@@ -149,9 +196,10 @@ def _show(document: Json, one: Exchange) -> None:
         if asked.body is not None:
             for content in operation["requestBody"]["content"].values():
                 _name(content, one, asked.body)
-        values = (asked.at or {}) | (asked.query or {})
-        for parameter in [*operation.get("parameters", []), *document["paths"][asked.path].get("parameters", [])]:
-            if parameter.get("name") in values:
+        values = (asked.at or {}) | (asked.query or {}) | (asked.given or {})
+        for part in [*operation.get("parameters", []), *document["paths"][asked.path].get("parameters", [])]:
+            parameter = resolved(document, part)
+            if parameter["name"] in values:
                 parameter.setdefault("example", values[parameter["name"]])
 
 

@@ -4,6 +4,8 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from gateway.fhir.terminology import TYPES
+
 Json = dict[str, Any]
 
 
@@ -11,9 +13,15 @@ def r4_schemas() -> str:
     """JSON, one type a line. What stands in a Bundle or is contained is one of the types that the gateway takes."""
     source = json.loads(files("mappings").joinpath("r4/r4.schema.json").read_text("utf-8"))
     types = {name: _described(schema) for name, schema in source["$defs"].items()}
+    types["Published"] = {
+        "description": "What the gateway itself publishes; in outline here.",
+        "type": "object",
+        "properties": {"resourceType": {"enum": ["CapabilityStatement", *TYPES]}},
+        "required": ["resourceType"],
+    }
     types["Resource"] = {
         "description": "A resource of any type that the gateway takes or gives.",
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in source["x-accepted"]],
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in [*source["x-accepted"], "Published"]],
     }
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(schema)}" for name, schema in types.items())
     head = json.dumps({"$schema": source["$schema"], "$comment": source["$comment"]}, indent=0)

@@ -1,16 +1,26 @@
 """What the gateway serves, to compare with what the documents say."""
 
+import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import Route
 from tools.contract.documents import Json, operations_of, resolved
 
+from gateway.fhir.messages import take_post_only
 from gateway.fhir.metadata import capability_statement
+from gateway.fhir.search.everything import KNOWN
+from gateway.fhir.terminology import SEARCHED, TYPES, refuse
+from gateway.fhir.translate import TEXTS
+from gateway.search import belongs_by
+from gateway.search.query import RESULT, SILENT
 
-PAGING = {"_count", "_after", "_format"}
+REFUSING = (refuse, take_post_only)  # endpoints that answer 405, in better words than Starlette's
+PAGING = {"_page", "_format"}
+OTHERS = "others"  # stands for the parameters of single types, which its description lists
 
 
 def served(app: FastAPI) -> set[tuple[str, str]]:
@@ -20,10 +30,18 @@ def served(app: FastAPI) -> set[tuple[str, str]]:
         for route in app.routes
         if isinstance(route, Route)
         for method in route.methods or ()
-        if method != "HEAD"
+        if method != "HEAD" and _endpoint(route, method) not in REFUSING
     }
     # Included routers do not list their routes; their description does.
     return plain | operations_of(get_openapi(title="", version="", routes=app.routes)).keys()
+
+
+def _endpoint(route: Route, method: str) -> Callable[..., Any]:
+    """The one that answers this method, where a route has one for each."""
+    if not inspect.isfunction(route.endpoint):
+        return route.endpoint
+    by_method: dict[str, Callable[..., Any]] = inspect.getclosurevars(route.endpoint).nonlocals.get("endpoints", {})
+    return by_method.get(method, route.endpoint)
 
 
 def gaps(app: FastAPI, *documents: Json) -> list[str]:
@@ -34,16 +52,32 @@ def gaps(app: FastAPI, *documents: Json) -> list[str]:
 
 
 def _fhir(document: Json) -> Iterator[str]:
-    """Resource types and search parameters, by the gateway's own CapabilityStatement."""
+    """Resource types and search parameters, by the gateway's own CapabilityStatement and tables."""
     stated = json.loads(capability_statement(""))["rest"][0]["resource"]
-    types = document["components"]["parameters"]["type"]["schema"]["enum"]
-    yield from _uneven("resource type", {one["type"] for one in stated}, set(types))
-    taken = {parameter["name"] for one in stated for parameter in one["searchParam"]} | PAGING
-    given = operations_of(document)["GET", "/FHIR/R4/{type}"]["parameters"]
-    named = {one["name"] for one in (resolved(document, part) for part in given) if one["in"] == "query"}
-    yield from _uneven("search parameter", taken, named)
+    kept = [one for one in stated if one["type"] not in {*TYPES, "Bundle"}]
+    checked = {one["type"] for one in stated if "validate" in {each["name"] for each in one.get("operation", [])}}
+    belonging = {one["type"] for one in kept if belongs_by(one["type"])}
+    parameters = document["components"]["parameters"]
+    for name, types in (("type", {one["type"] for one in kept}), ("checked", checked), ("belonging", belonging)):
+        yield from _uneven("resource type", types, set(parameters[name]["schema"]["enum"]))
+    of_types = [{each["name"] for each in one["searchParam"]} for one in kept]
+    named = _queries(document, "/FHIR/R4/{type}")
+    # Those of all types stand by name; of the others, some do.
+    searched = set.intersection(*of_types) | (set.union(*of_types) & named) | RESULT.keys() | PAGING | {OTHERS}
+    taken: dict[str, Set[str]] = {"/FHIR/R4/{type}": searched, "/FHIR/R4/Patient/{id}/{type}": searched}
+    taken |= {"/FHIR/R4/Patient/{id}/$everything": KNOWN - SILENT | {"_format"}}
+    taken |= {f"/FHIR/R4/{type_}": SEARCHED.keys() | {"_format"} for type_ in TYPES}
+    taken |= {f"/FHIR/R4/ConceptMap{at}/$translate": {*TEXTS, "reverse", "_format"} for at in ("", "/{id}")}
+    for path, names in taken.items():
+        yield from _uneven("search parameter", names, _queries(document, path))
 
 
-def _uneven(what: str, done: set[str], said: set[str]) -> Iterator[str]:
+def _queries(document: Json, path: str) -> set[str]:
+    """The names of the query parameters of GET."""
+    given = operations_of(document)["GET", path]["parameters"]
+    return {one["name"] for one in (resolved(document, part) for part in given) if one["in"] == "query"}
+
+
+def _uneven(what: str, done: Set[str], said: Set[str]) -> Iterator[str]:
     for one in sorted(done ^ said):
         yield f"The {what} {one} is {'served, but not described' if one in done else 'described, but not served'}."

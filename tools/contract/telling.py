@@ -19,10 +19,11 @@ MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)  # when the story starts
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 CORRELATION_ID = "6a3f0c52-9f0b-4d0e-8b57-1b8a7f0d9c11"
 
-# What differs from run to run: ids that the gateway gives (UUID version 7) or proposes, references, cursors, tokens.
+# What differs from run to run: ids that the gateway gives (UUID version 7) or proposes, references, pages, tokens.
 MADE = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=e\.g\. )[0-9a-f-]{36}"
-    r"|SP-\d{4}-\d{4}-\d{4}|(?<=_after=)[\w%]+|eyJ[\w-]+\.[\w-]+\.[\w-]+"
+    r"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=e\.g\. )[0-9a-f-]{36})"
+    r"|(?P<reference>SP-\d{4}-\d{4}-\d{4})|(?P<page>(?<=_page=)[\w.-]+|(?<=\"next_cursor\": \")[\w=-]+)"
+    r"|(?P<token>eyJ[\w-]+\.[\w-]+\.[\w-]+)"
 )
 
 
@@ -109,7 +110,7 @@ def made_stable(told: Iterable[Exchange]) -> list[Exchange]:
     fixed: dict[str, str] = {}
 
     def replacement(found: re.Match[str]) -> str:
-        return fixed.setdefault(found[0], _fixed(found[0], len(fixed)))
+        return fixed.setdefault(found[0], _fixed(found, len(fixed)))
 
     def stable(value: Any) -> Any:
         return value if isinstance(value, bytes) else json.loads(MADE.sub(replacement, json.dumps(value)))
@@ -120,12 +121,13 @@ def made_stable(told: Iterable[Exchange]) -> list[Exchange]:
     return [replace(one, request=stable_request(one.request), answer=stable(one.answer)) for one in told]
 
 
-def _fixed(made: str, number: int) -> str:
-    if made.startswith("eyJ"):
-        return "eyJhbGciOiJIUzI1NiJ9.eyJub3QiOiJhIHRva2VuIn0.c2lnbmF0dXJl"
-    if "-" not in made:
-        return "MjAyNi0wMy0wMiBub3QgYSBjdXJzb3I%3D"
-    if made.startswith("SP-"):
-        first = f"SP-4821-{number:04d}-556"
-        return next(first + last for last in "0123456789" if is_reference(first + last))
+def _fixed(made: re.Match[str], number: int) -> str:
+    match made.lastgroup:
+        case "token":
+            return "eyJhbGciOiJIUzI1NiJ9.eyJub3QiOiJhIHRva2VuIn0.c2lnbmF0dXJl"
+        case "page":
+            return "MjAyNi0wMy0wMiBub3QgYSBwYWdl"
+        case "reference":
+            first = f"SP-4821-{number:04d}-556"
+            return next(first + last for last in "0123456789" if is_reference(first + last))
     return f"01981f3e-6b7a-7c3d-9e21-{number:012d}"

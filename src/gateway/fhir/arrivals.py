@@ -1,24 +1,26 @@
 """From the resources of one request to an Arrival: addresses given, references resolved, referrals found."""
 
+import re
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 
 from gateway.arrival import Arrival, Asked
 from gateway.errors import Issue, Rejected, VersionConflict
+from gateway.fhir.conditions import LONGEST_IDENTIFIER, condition, match_identifier
 from gateway.fhir.exchange import Exchange
-from gateway.fhir.references import Found, rewrite, unknown_reference
-from gateway.ids import new_id
+from gateway.fhir.references import Found, name_of, names_by_entry, rewrite, servers_of, unknown_reference
+from gateway.ids import new_id, now
 from gateway.messages import Received
+from gateway.revise import asks_to_cancel
 from gateway.sources import Known
-from gateway.store.resources import Resource, find_by_identifier, identifiers, load
-from gateway.validation import SUPPORTED
+from gateway.store.resources import Resource, identifiers, load, load_around, read
+from gateway.validation import SUPPORTED, parse
 from mappings.systems import REFERENCE_SYSTEM
 
 Json = dict[str, Any]
 
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 KEPT = SUPPORTED - {"Bundle", "Parameters", "OperationOutcome", "MessageHeader", "Subscription"}
-LONGEST_IDENTIFIER = 510
 FULFIL = ("http://hl7.org/fhir/CodeSystem/task-code", "fulfill")
 
 UNSENT = Issue(
@@ -28,36 +30,74 @@ UNSENT = Issue(
     "warning",
 )
 
+UNHEARD = {
+    "Communication": Issue(
+        "informational",
+        "Stored, but told to nobody: name the Task of the referral in about, by its address or its identifier.",
+        "Communication.about",
+        "warning",
+    ),
+    "Consent": Issue(
+        "informational",
+        "Stored, but it decides about nobody: name in Consent.patient a Patient that you have sent, by its address or "
+        "by an identifier that it carries.",
+        "Consent.patient",
+        "warning",
+    ),
+}
+
+
+def unheard(arrival: Arrival, kept: Resource) -> list[Issue]:
+    """What to tell the sender of a resource that was stored, and that nobody will hear of."""
+    return [UNHEARD[kept.type]] if kept.reference in arrival.unheard else []
+
 
 def new_resource(content: Json, received: Received) -> Resource:
     """The first version of what was sent; the sender's own id and version are not kept (R4 http.html#create)."""
     kept = Resource(content["resourceType"], new_id(), 1, received.at, content)
     kept.stamp()
-    if kept.type in {"ServiceRequest", "Task"} and "identifier" in content:
-        # A reference is this gateway's to give: one that was sent may be another referral's.
-        content["identifier"] = [one for one in content["identifier"] if one.get("system") != REFERENCE_SYSTEM]
-        if not content["identifier"]:
-            del content["identifier"]
+    _keep_reference(content, [])
     return kept
 
 
-def bundle_names(entries: list[Json], addresses: dict[int, str]) -> dict[str, str]:
-    """fullUrl -> address here, for the entries that get one; with a RESTful fullUrl also the sender's Type/id.
+def next_version(content: Json, before: Json, method: str) -> Resource:
+    """The version after `before`, stamped; with the reference of the referral as it was."""
+    last = stored(f"{before['resourceType']}/{before['id']}", before)
+    # Not older than the version before it, whatever the clock says.
+    kept = Resource(last.type, last.id, last.version + 1, max(now(), last.updated_at), content, method)
+    kept.stamp()
+    _keep_reference(content, [one for one in before.get("identifier", []) if one.get("system") == REFERENCE_SYSTEM])
+    return kept
 
-    Raises Rejected when two entries have the same Type/id on different servers: a reference might mean either.
+
+def _keep_reference(content: Json, own: list[Json]) -> None:
+    """A reference is this gateway's to give: one that was sent may be another referral's."""
+    if content["resourceType"] not in {"ServiceRequest", "Task"}:
+        return
+    sent = content.get("identifier", [])
+    if [one for one in sent if one.get("system") == REFERENCE_SYSTEM] == own:
+        return
+    content["identifier"] = [one for one in sent if one.get("system") != REFERENCE_SYSTEM] + own
+    if not content["identifier"]:
+        del content["identifier"]
+
+
+def bundle_names(entries: list[Json], addresses: dict[int, str]) -> dict[str, str]:
+    """fullUrl -> address here, for the entries that get one; also the sender's Type/id, where all are of one server.
+
+    Raises Rejected when two entries have the same fullUrl: a reference might mean either.
     """
     names: dict[str, str] = {}
     for index, address in addresses.items():
         full_url = entries[index].get("fullUrl")
-        if not full_url:
-            continue
-        names[full_url] = address
-        if full_url.startswith("http"):
-            short = "/".join(full_url.split("/")[-2:])
-            if names.setdefault(short, address) != address:
-                at = f"Bundle.entry[{index}].fullUrl"
-                text = f"{at}: another entry has the same type and id. Name the entries by urn:uuid."
-                raise Rejected(issues=[Issue("duplicate", text, at)])
+        if full_url and names.setdefault(name_of(full_url), address) != address:
+            at = f"Bundle.entry[{index}].fullUrl"
+            text = f"{at}: another entry has the same fullUrl. Name each by a urn:uuid of its own."
+            raise Rejected(issues=[Issue("duplicate", text, at)])
+    servers = set(servers_of(names).values())
+    if len(servers) == 1:
+        server = servers.pop()
+        names |= {name.removeprefix(server): address for name, address in names.items()}
     return names
 
 
@@ -70,9 +110,9 @@ async def resolve(
     refused, anything else stays as it came. Raises Rejected for each reference that leads nowhere, or to what is not
     this organisation's; VersionConflict (412) for a conditional reference that does not match exactly one.
     """
-    found = Found()
+    found, used = Found(), names_by_entry(names)
     for kept, at in resources:
-        rewrite(kept.content, names, exchange.base_url, at, found)
+        rewrite(kept.content, used.get(kept.reference, used[""]), exchange.base_url, at, found)
         found.issues += too_long_identifiers(kept.content, at)
     await _resolve_conditional(exchange, found)
     known: Known = {kept.reference: kept.content for kept, _ in resources}
@@ -98,60 +138,34 @@ def too_long_identifiers(content: Json, at: str) -> list[Issue]:
 async def _resolve_conditional(exchange: Exchange, found: Found) -> None:
     for reference, at in found.conditional:
         type_, _, query = reference["reference"].partition("?")
-        ids = await match_identifier(exchange, type_, condition(type_, query, f"{at}.reference"))
-        if len(ids) != 1:
-            how = "no resource" if not ids else "more than one resource"
-            raise VersionConflict(
-                f"{at}.reference matches {how}; a conditional reference must match exactly one.",
-                expression=f"{at}.reference",
-            )
-        reference["reference"] = f"{type_}/{ids[0]}"
+        place = f"{at}.reference"
+        named = condition(type_, query, place)
+        if type_ in KEPT:
+            exchange.require(f"system/{type_}.s")
+        id_ = await match_identifier(exchange, type_, named, place)
+        if id_ is None:
+            text = f"{place} matches no resource; a conditional reference must match exactly one."
+            raise VersionConflict(text, expression=place)
+        reference["reference"] = f"{type_}/{id_}"
         found.local[reference["reference"]].append(at)
 
 
-def condition(type_: str, query: str, expression: str) -> str:
-    """The system|value of `identifier=system|value`, with or without the type before it (http.html#ccreate).
-
-    Raises Rejected for any other condition.
-    """
-    name, _, value = unquote(query).removeprefix(f"{type_}?").partition("=")
-    system, _, code = value.partition("|")
-    if name != "identifier" or not system or not code or "&" in value or len(value) > LONGEST_IDENTIFIER:
-        text = f"{expression}: the only condition this gateway matches is identifier=system|value."
-        raise Rejected(issues=[Issue("not-supported", text, expression)])
-    return value
-
-
-def condition_of(content: Json, query: str, expression: str) -> str:
-    """The condition of a conditional create. Raises Rejected too when what is to be created would not meet it."""
-    named = condition(content["resourceType"], query, expression)
-    if named not in identifiers(content):
-        text = f"{expression} names an identifier that the resource does not carry: it could never be found by it."
-        raise Rejected(issues=[Issue("invariant", text, expression)])
-    return named
-
-
-async def match_identifier(exchange: Exchange, type_: str, named: str) -> list[str]:
-    """The ids of this organisation's resources of the type that carry system|value."""
+async def current(exchange: Exchange, reference: str) -> Json | None:
+    """The current version of this organisation's resource at Type/id; None when it has none."""
+    type_, _, id_ = reference.partition("/")
+    if not ID.fullmatch(id_):
+        return None
     async with exchange.gateway.store.reading() as connection:
-        return await find_by_identifier(connection, exchange.caller.organisation, type_, named)
+        found = await read(connection, exchange.caller.organisation, type_, id_)
+    return parse(found[2].encode()) if found else None
 
 
 async def load_with_neighbours(exchange: Exchange, references: set[str]) -> Known:
     """The stored resources, and three steps of what they refer to: request, its people, their organisations."""
-    known: Known = {}
+    organisation = exchange.caller.organisation
     async with exchange.gateway.store.reading() as connection:
-        for _ in range(3):
-            wanted = references - known.keys()
-            if not wanted:
-                break
-            loaded = await load(connection, exchange.caller.organisation, wanted)
-            known |= loaded
-            neighbours = Found()
-            for content in loaded.values():
-                rewrite(content, {}, exchange.base_url, "", neighbours)
-            references = set(neighbours.local)
-    return known
+        known = await load(connection, organisation, references)
+        return known | await load_around(connection, organisation, known.values(), steps=2)
 
 
 def find_referrals(arrival: Arrival, places: dict[str, str], *, tasks_needed: bool) -> None:
@@ -162,7 +176,7 @@ def find_referrals(arrival: Arrival, places: dict[str, str], *, tasks_needed: bo
     """
     issues: list[Issue] = []
     tasks: dict[str, Resource] = {}
-    for task in [kept for kept in arrival.resources if kept.type == "Task"]:
+    for task in [kept for kept in arrival.resources if kept.type == "Task" and not asks_to_cancel(kept.content)]:
         at = places[task.reference]
         problem = _task_problem(task.content, at, arrival.known)
         focus = task.content.get("focus", {}).get("reference", "")
@@ -190,12 +204,15 @@ def _task_problem(task: Json, at: str, known: Known) -> Issue | None:
     codes = [(coding.get("system"), coding.get("code")) for coding in task.get("code", {}).get("coding", [])]
     actions = [code for system, code in codes if system == FULFIL[0]]
     if actions and FULFIL[1] not in actions:
-        return Issue("not-supported", f"{at}.code: a new Task can ask to fulfill a request only.", f"{at}.code")
+        text = f"{at}.code: a new Task asks to fulfill a ServiceRequest, or to abort the Task of a referral."
+        return Issue("not-supported", text, f"{at}.code")
     if "focus" not in task:
         return Issue("required", f"{at}.focus must refer to the ServiceRequest that this Task sends.", f"{at}.focus")
     focus = known.get(task["focus"].get("reference", ""))
     if focus is None or focus["resourceType"] != "ServiceRequest":
         text = f"{at}.focus must be a ServiceRequest in this Bundle or one that you sent to this gateway before."
+        if "://" in task["focus"].get("reference", ""):
+            text += " To have it fetched from your own server, POST the Task alone, to [base]/Task."
         return Issue("value", text, f"{at}.focus")
     return None
 

@@ -1,5 +1,9 @@
-"""GET [base]/metadata: what this gateway really does (R4 http.html#capabilities), as a CapabilityStatement."""
+"""GET [base]/metadata: what this gateway really does (R4 http.html#capabilities), as a CapabilityStatement.
 
+A test walks through the statement, calls all that it declares, and holds it against the routes: neither more nor less.
+"""
+
+import hashlib
 from functools import lru_cache
 
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
@@ -7,17 +11,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.fhir.arrivals import KEPT
+from gateway.fhir.conditions import names_version
+from gateway.fhir.exchange import check_accept
+from gateway.fhir.terminology import SEARCHED, TYPES
 from gateway.messages import Answer
+from gateway.search import includes_of, parameters_of, revincludes_of
 from gateway.security import smart_configuration
-from gateway.store.search import parameters_of
 from gateway.validation import dump
 
-PARAMETER_TYPES = {"_id": "token", "_lastUpdated": "date", "status": "token", "identifier": "token"}
+INTERACTIONS = (
+    "create", "read", "vread", "update", "patch", "history-instance", "history-type", "search-type",
+)  # fmt: skip
+OPERATIONS = {  # where each is served, beside Resource-validate on all that is kept and on Bundle
+    "ConceptMap": ["ConceptMap-translate"],
+    "Patient": ["Patient-everything"],
+}
+DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
 SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+REFERRAL_MESSAGE = "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-request-referral"
+FRESH = "max-age=300"  # seconds
 
 
 async def metadata(request: Request) -> Response:
-    return Answer(200, capability_statement(request.app.state.gateway.settings.base_url)).response()
+    check_accept(request)
+    content = capability_statement(request.app.state.gateway.settings.base_url)
+    version = hashlib.sha256(content).hexdigest()[:16]
+    headers = {"ETag": f'W/"{version}"', "Cache-Control": FRESH}
+    if names_version(request.headers.get("if-none-match", ""), version):
+        return Response(status_code=304, headers=headers)
+    return Answer(200, content, headers).response()
 
 
 async def smart(request: Request) -> Response:
@@ -38,6 +60,7 @@ def capability_statement(base_url: str) -> bytes:
             "implementation": {"description": "Joins EPRs to social prescribing", "url": f"{base_url}/FHIR/R4"},
             "fhirVersion": "4.0.1",
             "format": ["application/fhir+json", "json"],
+            "patchFormat": ["application/json-patch+json"],
             "rest": [
                 {
                     "mode": "server",
@@ -45,19 +68,19 @@ def capability_statement(base_url: str) -> bytes:
                         "service": [{"coding": [{"system": SECURITY, "code": "SMART-on-FHIR"}]}],
                         "description": "SMART Backend Services: client credentials with a signed JWT.",
                     },
-                    "resource": [_resource(type_) for type_ in sorted(KEPT)],
-                    "interaction": [{"code": "transaction"}],
+                    "resource": [
+                        *(_kept(type_) for type_ in sorted(KEPT)),
+                        {"type": "Bundle", "operation": _operations("Resource-validate")},
+                        *(_published(type_) for type_ in TYPES),
+                    ],
+                    "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                    "operation": _operations("MessageHeader-process-message"),
                 }
             ],
             "messaging": [
                 {
                     "documentation": "BaRS-shaped referral messages at $process-message.",
-                    "supportedMessage": [
-                        {
-                            "mode": "receiver",
-                            "definition": "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-request-referral",
-                        }
-                    ],
+                    "supportedMessage": [{"mode": "receiver", "definition": REFERRAL_MESSAGE}],
                 }
             ],
         }
@@ -65,14 +88,39 @@ def capability_statement(base_url: str) -> bytes:
     return statement.model_dump_json(exclude_none=True).encode()
 
 
-def _resource(type_: str) -> dict[str, object]:
+def _kept(type_: str) -> dict[str, object]:
+    """A type whose resources EPRs send."""
     return {
         "type": type_,
-        "interaction": [{"code": code} for code in ("create", "read", "vread", "history-instance", "search-type")],
+        "interaction": [{"code": code} for code in INTERACTIONS],
         "versioning": "versioned",
+        "readHistory": True,
+        "updateCreate": False,
         "conditionalCreate": True,
-        "conditionalRead": "not-match",
-        "searchParam": [
-            {"name": name, "type": PARAMETER_TYPES.get(name, "reference")} for name in parameters_of(type_)
-        ],
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal", "logical", "enforced"],
+        "searchInclude": includes_of(type_),
+        "searchRevInclude": revincludes_of(type_),
+        "searchParam": [{"name": name, "type": row["type"]} for name, row in parameters_of(type_).items()],
+        "operation": _operations("Resource-validate", *OPERATIONS.get(type_, [])),
     }
+
+
+def _published(type_: str) -> dict[str, object]:
+    """A type of which the gateway shows its own."""
+    return {
+        "type": type_,
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "versioned",
+        "conditionalRead": "not-match",
+        "searchParam": [{"name": name, "type": kind} for name, kind in SEARCHED.items()],
+        "operation": _operations(*OPERATIONS.get(type_, [])),
+    }
+
+
+def _operations(*definitions: str) -> list[dict[str, str]] | None:
+    """Named as they are called, without the $: Resource-validate is validate."""
+    named = [{"name": one.partition("-")[2], "definition": DEFINITION + one} for one in definitions]
+    return named or None

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from adapters.source.address import Server
 from gateway.errors import Issue, Rejected
 from gateway.store import schema
 from gateway.store.engine import Store
@@ -84,11 +85,19 @@ class Directory:
     def organisation(self, ods_code: str) -> Party | None:
         return self._organisations.get(ods_code)
 
+    def fhir_servers(self, organisation: str) -> list[Server]:
+        """The servers that this organisation's referrals may be fetched from."""
+        return [Server(**one) for one in self._organisations.get(organisation, {}).get("fhir_servers", [])]
+
     def hub(self, hub_id: str) -> Party | None:
         return self._hubs.get(hub_id)
 
     def client(self, client_id: str) -> Party | None:
         return self._clients.get(client_id)
+
+    def runs_platform(self, ods_code: str) -> bool:
+        """Whether link workers' systems are registered with this organisation."""
+        return any((one["role"], one["organisation"]) == ("platform", ods_code) for one in self._clients.values())
 
     def destinations(self, organisation: str) -> list[str]:
         """Ids of the destinations that hear of this organisation's referrals; disabled ones do not."""

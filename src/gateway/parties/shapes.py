@@ -11,6 +11,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey, import_key
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from adapters.source.address import check_base
+from gateway.profile import CONFIGURABLE, RULES
 from gateway.scopes import permissions
 from mappings.vocabularies import CodeOf, PrescriptionKind
 
@@ -27,6 +29,16 @@ def _shaped(pattern: str, expected: str) -> AfterValidator:
 def _is_scope(text: str) -> str:
     permissions(text)
     return text
+
+
+def _name_rules(rules: dict[str, str]) -> dict[str, str]:
+    for key in rules:
+        if key in CONFIGURABLE:
+            continue
+        fixed = any(rule.key == key for rule in RULES)
+        what = "is the same for every sender" if fixed else "is no rule of the profile"
+        raise ValueError(f"{key[:40]} {what}; the rules that may be set are {', '.join(sorted(CONFIGURABLE))}")
+    return rules
 
 
 def _is_secret(text: str) -> str:
@@ -69,6 +81,16 @@ class Party(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class FhirServer(Party):
+    """A server of the organisation's that referrals may be fetched from, when a Task names its request there."""
+
+    base_url: Annotated[str, AfterValidator(check_base)]
+    authorization: Annotated[str, _shaped(r"Bearer [A-Za-z0-9._~+/-]+=*", "Bearer and a token (RFC 6750)")] | None = (
+        None
+    )
+    private: bool = False  # whether its address may be one of a private network (HSCN) or of this machine
+
+
 class Organisation(Party):
     """A trust that sends referrals, or the body that runs the social-prescribing platform."""
 
@@ -76,6 +98,11 @@ class Organisation(Party):
     name: Name
     default_hub_id: Id | None = None  # takes what neither `performer` nor the person's address places
     boroughs: list[Name] = []  # where its agreement lets an address choose the hub; empty: everywhere
+    fhir_servers: list[FhirServer] = []
+    bars: Literal["strict", "lenient"] = "lenient"  # whether its messages must have all that BaRS asks for
+    # Which findings refuse its referrals and which only warn, where that is not as in docs/profile.md.
+    rules: Annotated[dict[str, Literal["error", "warning"]], AfterValidator(_name_rules)] = {}
+    nhs_number_check: Literal["reject", "warn", "off"] | None = None  # None: as GATEWAY_NHS_NUMBER_CHECK says
 
 
 class Advisor(Party):

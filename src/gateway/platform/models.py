@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from mappings.referral import Advisor, Referral, Shape, Standing
 from mappings.vocabularies import CodeOf
@@ -60,6 +60,9 @@ class ReferralView(Standing):
     )
 
     sender: str
+    person_id: str | None = Field(
+        default=None, description="Who it is about: the same in all referrals of one person by one sender."
+    )
     referral: Referral
     allowed_moves: list[AllowedMove]
 
@@ -83,6 +86,7 @@ class ReferralSummary(Shape):
     submitted_at: str
     updated_at: str
     person: PersonName
+    person_id: str | None = None
     reasons: list[str]
     advisor: Advisor | None = None
 

@@ -6,6 +6,7 @@ import orjson
 from fastapi import APIRouter, Query, Response
 
 from gateway.changes import (
+    CancellationAnswered,
     Change,
     ContactMade,
     MeasureTaken,
@@ -17,7 +18,7 @@ from gateway.changes import (
     SessionHeld,
 )
 from gateway.messages import Answer, Received
-from gateway.platform.exchange import Bearer, Exchange, ToRead, ToReadDeliveries, ToWrite
+from gateway.platform.exchange import ID, Bearer, Exchange, ToRead, ToReadDeliveries, ToWrite
 from gateway.platform.models import Deliveries, Events, ReferralPage, ReferralStatus, ReferralView, Trace
 from gateway.platform.view import (
     cursor_after,
@@ -44,12 +45,14 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         400: "It cannot be read.",
         401: "No valid token.",
         403: "The token lacks the scope.",
-        404: "No such referral at a hub that you work for.",
+        404: "No such referral or question at a hub that you work for.",
         422: "It breaks a rule; the text says what is allowed now.",
     }.items()
 }
-CHANGE_REFUSALS = REFUSALS | {
+WRITE_REFUSALS = REFUSALS | {
     409: REFUSALS[404] | {"description": "The X-Request-Id was used before, for something else."},
+}
+CHANGE_REFUSALS = WRITE_REFUSALS | {
     412: REFUSALS[404] | {"description": "The referral has changed since the version in If-Match."},
 }
 
@@ -61,6 +64,7 @@ async def list_referrals(
     exchange: ToRead,
     status: Annotated[ReferralStatus | None, Query(description="Only those that stand so.")] = None,
     hub: Annotated[str | None, Query(description="The id of one of your hubs: only its referrals.")] = None,
+    person: Annotated[str | None, Query(description="A `person_id`: only that person's.", pattern=ID.pattern)] = None,
     updated_since: Annotated[
         Moment | None, Query(description="Only those changed at this time or later; with a time zone.")
     ] = None,
@@ -74,6 +78,7 @@ async def list_referrals(
             connection,
             hubs,
             status=status,
+            person_id=person,
             updated_since=updated_since,
             after=read_cursor(cursor) if cursor else None,
             limit=limit + 1,
@@ -167,6 +172,12 @@ async def record_session(exchange: ToWrite, referral_id: str, prescription_id: s
 async def record_measure(exchange: ToWrite, referral_id: str, change: MeasureTaken) -> Response:
     """Records the answers to an outcome measure, and scores them."""
     return await _record(exchange, referral_id, change, 201)
+
+
+@router.post("/referrals/{referral_id}/cancellation", response_model=ReferralView, responses=CHANGE_REFUSALS)
+async def answer_cancellation(exchange: ToWrite, referral_id: str, change: CancellationAnswered) -> Response:
+    """Answers a referrer who asks to cancel after work began: agreed ends the referral, declined goes on."""
+    return await _record(exchange, referral_id, change, 200)
 
 
 async def _record(exchange: Exchange, referral_id: str, change: Change, status: int) -> Response:

@@ -22,6 +22,7 @@ def show_referral(stored: Stored, actor: Actor) -> Json:
     standing = stored.standing
     return standing.model_dump(exclude_none=True) | {
         "sender": stored.row["organisation"],
+        "person_id": stored.row["person_id"],
         "referral": orjson.loads(stored.row["content"]),
         "allowed_moves": [
             {"to": to, "needs": needs_of(standing.status, to)}
@@ -33,7 +34,6 @@ def show_referral(stored: Stored, actor: Actor) -> Json:
 
 def show_summary(row: Row) -> Json:
     content, standing = orjson.loads(row["content"]), orjson.loads(row["standing"])
-    person = content["person"]
     return {
         "id": row["id"],
         "version": row["version"],
@@ -44,13 +44,19 @@ def show_summary(row: Row) -> Json:
         "urgency": row["urgency"],
         "submitted_at": instant(row["submitted_at"]),
         "updated_at": instant(row["updated_at"]),
-        "person": {
-            "given_names": person.get("given_names", []),
-            "family_name": person.get("family_name"),
-            "birth_date": person.get("birth_date"),
-        },
+        "person": show_name(content["person"]),
+        "person_id": row["person_id"],
         "reasons": [reason["label"] for reason in content["reasons"]],
         "advisor": standing.get("advisor"),
+    }
+
+
+def show_name(person: Json) -> Json:
+    """Who a referral is about, as its line in a list says it."""
+    return {
+        "given_names": person.get("given_names", []),
+        "family_name": person.get("family_name"),
+        "birth_date": person.get("birth_date"),
     }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import RowMapping
 
 from gateway.ids import now
 from gateway.store.engine import Store
-from gateway.store.schema import attempt, delivery, destination, referral, resource
+from gateway.store.schema import attempt, delivery, destination, event, resource
 
 Destination = tuple[str, str]  # organisation, id
 
@@ -140,7 +140,11 @@ def _claimable() -> Select[Any]:
     due = _heads().where(delivery.c.due_at <= bindparam("moment")).limit(bindparam("limit", type_=Integer))
     head = due.with_for_update(skip_locked=True).subquery("head")
     its_destination = (destination.c.organisation == head.c.organisation) & (destination.c.id == head.c.destination_id)
-    its_referral = (referral.c.organisation == head.c.organisation) & (referral.c.id == head.c.referral_id)
+    its_start = (
+        (event.c.organisation == head.c.organisation)
+        & (event.c.referral_id == head.c.referral_id)
+        & (event.c.number == 1)
+    )  # not the referral: there is none yet while its details are awaited
     its_task = (
         (resource.c.organisation == head.c.organisation)
         & (resource.c.type == "Task")
@@ -153,11 +157,11 @@ def _claimable() -> Select[Any]:
             destination.c.kind,
             destination.c.url,
             destination.c.secret,
-            referral.c.correlation_id,
+            event.c.correlation_id,
             resource.c.content,
         )
         .join_from(head, destination, its_destination)
-        .join(referral, its_referral)
+        .join(event, its_start)
         .join(resource, its_task)
         .order_by(head.c.due_at)
     )

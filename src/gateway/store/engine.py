@@ -30,18 +30,24 @@ UNREACHABLE = (
     asyncpg.InsufficientResourcesError,
 )
 
+IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # SQLSTATE: could not be put in an order, waited in a ring
+
 POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 ORDER = {table: position for position, table in enumerate(metadata.tables.values())}
 
 
 class Store:
-    """One per process. `committed` is set after each commit, for whoever waits for news on the same machine."""
+    """One per process. `committed` is set after each commit, for whoever waits for news on the same machine, and
+    `to_fetch` when the news is a Task whose details are awaited."""
 
     def __init__(self, url: str, connections: int = 8) -> None:
         self.engine = create_async_engine(url, pool_size=connections, max_overflow=0, hide_parameters=True)
         self.committed = asyncio.Event()
+        self.to_fetch = asyncio.Event()  # of its own: fetches are few, and commits many
         self._waiting: list[tuple[Sequence[Rows], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._asking: dict[str, list[tuple[Sequence[tuple[str, ...]], asyncio.Future[list[Any]]]]] = defaultdict(list)
+        self._asker: asyncio.Task[None] | None = None
         self._sqlite_lock = asyncio.Lock() if self.engine.dialect.name == "sqlite" else None
         if self._sqlite_lock:
             event.listen(self.engine.sync_engine, "connect", _open_sqlite)
@@ -133,17 +139,59 @@ class Store:
         """
         statement = _insert(tuple((table, tuple(rows[0])) for table, rows in batch))
         columns = [column for _, rows in batch for column in zip(*(row.values() for row in rows), strict=True)]
+        try:
+            async with self._plain() as plain:
+                await plain.execute(statement, *columns)
+        except asyncpg.IntegrityConstraintViolationError as clash:
+            raise IntegrityError(statement, None, clash) from clash
+        self.committed.set()
+
+    async def look_up(self, statement: str, sought: Sequence[tuple[str, ...]]) -> list[Any]:
+        """What a query of PostgreSQL's own finds for each of these, in one journey for all who ask at the same time.
+
+        The statement takes an array for each place of the tuples, and its first column is the number (from 1) of the
+        one that a row was found for; it is left out of the answer. A request that asks alone does not wait.
+        """
+        done: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._asking[statement].append((sought, done))
+        if self._asker is None or self._asker.done():
+            self._asker = asyncio.create_task(self._ask_waiting())
+        return await done
+
+    async def _ask_waiting(self) -> None:
+        while self._asking:
+            statement, batch = self._asking.popitem()
+            try:
+                found = await self._fetch(statement, [one for sought, _ in batch for one in sought])
+            except BaseException as trouble:
+                for _, done in batch:
+                    _answer(done, trouble)
+                if not isinstance(trouble, Exception):
+                    raise
+                continue
+            owners = [owner for owner, (sought, _) in enumerate(batch) for _ in sought]
+            answers: list[list[Any]] = [[] for _ in batch]
+            for number, *row in found:
+                answers[owners[number - 1]].append(row)
+            for (_, done), rows in zip(batch, answers, strict=True):
+                _answer(done, answer=rows)
+
+    async def _fetch(self, statement: str, sought: Sequence[tuple[str, ...]]) -> list[Any]:
+        async with self._plain() as plain:
+            return list(await plain.fetch(statement, *zip(*sought, strict=True)))
+
+    @asynccontextmanager
+    async def _plain(self) -> AsyncIterator[Any]:
+        """asyncpg's own connection; after an error nobody else gets it, whatever state it is in."""
         async with self.engine.connect() as connection:
             plain = (await connection.get_raw_connection()).driver_connection
-            assert plain is not None
             try:
-                await plain.execute(statement, *columns)
-            except asyncpg.IntegrityConstraintViolationError as clash:
-                raise IntegrityError(statement, None, clash) from clash
-            except BaseException:
-                await connection.invalidate()  # whatever state it is in, nobody else shall have it
+                yield plain
+            except asyncpg.IntegrityConstraintViolationError:
                 raise
-        self.committed.set()
+            except BaseException:
+                await connection.invalidate()
+                raise
 
     async def close(self) -> None:
         if self._writer:
@@ -177,11 +225,16 @@ def is_unreachable(error: BaseException) -> bool:
     return isinstance(error, UNREACHABLE)
 
 
-def _answer(done: "asyncio.Future[None]", trouble: BaseException | None = None) -> None:
+def is_contended(error: BaseException) -> bool:
+    """Whether transactions stood in each other's way, so that the database ended this one: it may be tried again."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in IN_EACH_OTHERS_WAY
+
+
+def _answer(done: "asyncio.Future[Any]", trouble: BaseException | None = None, answer: Any = None) -> None:
     if done.done():  # the request went away; its rows are stored all the same
         return
     if trouble is None:
-        done.set_result(None)
+        done.set_result(answer)
     else:
         done.set_exception(trouble)
 

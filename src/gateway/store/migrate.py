@@ -1,5 +1,6 @@
 """Brings a database to this version's tables (Alembic)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -9,10 +10,14 @@ from sqlalchemy.engine import make_url
 
 import gateway.migrations
 from gateway.store.engine import Store
+from gateway.store.reindex import is_unindexed, reindex
 
 
-async def migrate(url: str) -> None:
-    """Creates or upgrades the tables; safe to run again."""
+async def migrate(url: str, tell: Callable[[int, int], None] = lambda done, total: None) -> None:
+    """Creates or upgrades the tables; safe to run again.
+
+    Where the index of searches is new, it is made from what is stored; `tell` hears how far that is.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -20,6 +25,8 @@ async def migrate(url: str) -> None:
     try:
         async with store.transaction() as connection:
             await connection.run_sync(_upgrade)
+        if await is_unindexed(store):
+            await reindex(store, tell)
     finally:
         await store.close()
 

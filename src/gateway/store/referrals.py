@@ -115,6 +115,7 @@ async def list_at_hubs(
     hubs: Iterable[str],
     *,
     status: str | None = None,
+    person_id: str | None = None,
     updated_since: datetime | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int = 50,
@@ -126,6 +127,8 @@ async def list_at_hubs(
     query = select(referral).where(referral.c.hub_id.in_(sorted(hubs)))
     if status:
         query = query.where(referral.c.status == status)
+    if person_id:
+        query = query.where(referral.c.person_id == person_id)
     if updated_since:
         query = query.where(referral.c.updated_at >= updated_since)
     if after:

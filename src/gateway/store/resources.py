@@ -1,21 +1,23 @@
 """FHIR resources by version, and the look-up by identifier."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import instant
 from gateway.search import keys, token_key
 from gateway.store.engine import Rows
-from gateway.store.schema import found_by, resource
+from gateway.store.schema import found_by, own_name, resource
 from gateway.validation import dump, parse
 
 Json = dict[str, Any]
 
+LOCAL = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(/_history/.*)?$")
 AT_ONCE = 1_000  # keys in one query; databases limit its parameters
 
 
@@ -81,6 +83,11 @@ async def save_version(connection: AsyncConnection, organisation: str, kept: Res
     """
     await connection.execute(resource.insert(), resource_row(organisation, kept))
     await save_keys(connection, organisation, kept, before)
+    if given_up := identifiers(before) - identifiers(kept.content):
+        claims = [f"{kept.type}?identifier={one}" for one in given_up]  # another may be created under this condition
+        await connection.execute(
+            delete(own_name).where(own_name.c.organisation == organisation, own_name.c.name.in_(claims))
+        )
 
 
 async def save_keys(connection: AsyncConnection, organisation: str, kept: Resource, before: Json) -> None:
@@ -99,6 +106,28 @@ def identifiers(content: Json) -> set[str]:
     return {f"{one['system']}|{one['value']}" for one in listed if one.get("system") and one.get("value")}
 
 
+async def hold(
+    connection: AsyncConnection, organisation: str, references: Iterable[str], *, changing: bool
+) -> dict[str, int]:
+    """Type/id -> current version of those that this organisation has. Until the end of the transaction nobody else
+    who holds one of them changes what is said about it; `changing`, nobody else holds it at all.
+
+    Locked are the first versions, which each resource has for ever, in one order: two never wait in a ring.
+    """
+    keys = sorted(tuple(reference.split("/")[:2]) for reference in references)
+    versions: dict[str, int] = {}
+    for first in range(0, len(keys), AT_ONCE):
+        named = (resource.c.organisation == organisation) & tuple_(resource.c.type, resource.c.id).in_(
+            keys[first : first + AT_ONCE]
+        )
+        locked = select(resource.c.id).where(named, resource.c.version == 1).order_by(resource.c.type, resource.c.id)
+        await connection.execute(locked.with_for_update(read=not changing))  # left out on SQLite: alone anyway
+        newest = select(resource.c.type, resource.c.id, func.max(resource.c.version).label("version")).where(named)
+        found = await connection.execute(newest.group_by(resource.c.type, resource.c.id))
+        versions |= {f"{row.type}/{row.id}": row.version for row in found}
+    return versions
+
+
 async def load(connection: AsyncConnection, organisation: str, references: Iterable[str]) -> dict[str, Json]:
     """The current version of each `Type/id` that this organisation has."""
     keys = [tuple(reference.split("/")[:2]) for reference in references]
@@ -114,6 +143,34 @@ async def load(connection: AsyncConnection, organisation: str, references: Itera
     return loaded
 
 
+async def load_around(
+    connection: AsyncConnection, organisation: str, contents: Iterable[Json], steps: int = 3
+) -> dict[str, Json]:
+    """What these resources refer to, and so on for some steps: a request, its people, their organisations."""
+    known: dict[str, Json] = {}
+    for _ in range(steps):
+        wanted = {reference for content in contents for reference in _references(content)} - known.keys()
+        if not wanted:
+            break
+        loaded = await load(connection, organisation, wanted)
+        known |= loaded
+        contents = loaded.values()
+    return known
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The Type/id of each reference inside that leads to what is stored here."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _references(each)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if name == "reference" and isinstance(each, str):
+                yield from (found[1] for found in [LOCAL.match(each)] if found)
+            else:
+                yield from _references(each)
+
+
 async def read(
     connection: AsyncConnection, organisation: str, type_: str, id_: str, version: int | None = None
 ) -> tuple[int, datetime, str] | None:
@@ -125,18 +182,6 @@ async def read(
         query = query.where(resource.c.version == version)
     row = (await connection.execute(query.order_by(resource.c.version.desc()).limit(1))).one_or_none()
     return (row.version, row.updated_at, row.content) if row else None
-
-
-async def history(
-    connection: AsyncConnection, organisation: str, type_: str, id_: str
-) -> list[tuple[int, datetime, str]]:
-    """All versions, newest first."""
-    rows = await connection.execute(
-        select(resource.c.version, resource.c.updated_at, resource.c.content)
-        .where(resource.c.organisation == organisation, resource.c.type == type_, resource.c.id == id_)
-        .order_by(resource.c.version.desc())
-    )
-    return [(row.version, row.updated_at, row.content) for row in rows]
 
 
 async def find_by_identifier(connection: AsyncConnection, organisation: str, type_: str, name: str) -> list[str]:

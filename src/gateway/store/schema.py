@@ -124,7 +124,7 @@ found_by = Table(  # what the current version of a resource is found by; the res
     metadata,
     Column("organisation", String(12), primary_key=True),
     Column("type", String(32), primary_key=True),
-    Column("parameter", String(64), primary_key=True),  # R4 search parameter
+    Column("parameter", String(64), primary_key=True),  # R4 search parameter, or reference: any of them
     Column("value", Key, primary_key=True),  # as gateway.search.keys writes it
     Column("id", String(64), primary_key=True),
 )
@@ -158,36 +158,46 @@ referral = Table(
     Index(None, "id"),  # a link worker's system knows the referral, not who sent it
     Index(None, "hub_id", "status", "updated_at"),
     Index(None, "organisation", "patient_id"),
-    Index(None, "organisation", "person_id"),
+    Index(None, "person_id", "organisation"),
 )
 
 
-own_name = Table(  # a sender's own name for a referral, or a condition of a create: each is used once, for ever
+own_name = Table(  # a sender's own name for a referral, or a condition of a create: each is used once
     "own_name",
     metadata,
     Column("organisation", String(12), primary_key=True),
-    Column("name", Text, primary_key=True),  # system|value, Type/id, or Type?identifier=system|value
+    Column("name", Text, primary_key=True),  # system|value, Type/id, address, or Type?identifier=system|value
     Column("target", String(36), nullable=False),  # the referral, or the message that brought what was created
 )
 
 
-fetch = Table(  # a Task whose request stands on the sender's own server: what is still to be fetched from there
-    "fetch",
+awaited = Table(  # a Task whose request stands on the sender's own server: what is still to be fetched from there
+    "awaited",
     metadata,
     Column("organisation", String(12), primary_key=True),
     Column("task_id", String(36), primary_key=True),
-    Column("message_id", String(36), nullable=False),
+    Column("url", Text, nullable=False),  # of the ServiceRequest; its own_name until nobody will have it any more
     Column("client_id", String(64), nullable=False),
-    Column("request_id", String(64), nullable=False),
     Column("correlation_id", String(64), nullable=False),
     Column("state", String(12), nullable=False),  # due | done | dead
     Column("due_at", Moment, nullable=False),
     Column("leased_until", Moment),
     Column("attempts", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("last_failure", Text),  # what went wrong, without patient data
+    Column("last_failure", Text),  # what went wrong the last time, without patient data
 )
-Index("ix_fetch_due", fetch.c.due_at, postgresql_where=fetch.c.state == "due", sqlite_where=fetch.c.state == "due")
+Index(
+    "ix_awaited_due",
+    awaited.c.due_at,
+    postgresql_where=awaited.c.state == "due",
+    sqlite_where=awaited.c.state == "due",
+)
+Index(
+    "ix_awaited_dead",
+    awaited.c.organisation,
+    postgresql_where=awaited.c.state == "dead",
+    sqlite_where=awaited.c.state == "dead",
+)
 
 unmapped_code = Table(  # a code that no map knows, once for each referral that carries it
     "unmapped_code",
@@ -207,17 +217,18 @@ person = Table(  # the human being that one or more Patient records of an organi
     Column("organisation", String(12), primary_key=True),
     Column("id", String(36), primary_key=True),
     Column("birth_date", String(10)),
-    Column("family_name", Text),
+    Column("names", Text, nullable=False),  # JSON: family and given names, as gateway.people compares them
     Column("created_at", Moment, nullable=False),
     Column("merged_into", String(36)),  # the person it turned out to be
 )
 
-person_key = Table(  # what a person is found by: verified NHS number or local identifier, system|value
+person_key = Table(  # what a person is found by, as gateway.people.identity writes it
     "person_key",
     metadata,
     Column("organisation", String(12), primary_key=True),
     Column("key", String(512), primary_key=True),
     Column("person_id", String(36), nullable=False),
+    Index(None, "person_id", "organisation"),
 )
 
 identity_item = Table(  # a question for a human: are these two the same person?
@@ -231,8 +242,8 @@ identity_item = Table(  # a question for a human: are these two the same person?
     Column("other_person_id", String(36)),
     Column("found_at", Moment, nullable=False),
     Column("state", String(32), nullable=False),  # open | same-person | different-people
-    Index(None, "organisation", "state"),
-    Index(None, "referral_id"),
+    Index(None, "state", "id"),
+    Index(None, "id"),  # a link worker's system knows the question, not who sent the referral
 )
 
 identity_event = Table(  # the history of merging and parting; never changed
@@ -242,7 +253,7 @@ identity_event = Table(  # the history of merging and parting; never changed
     Column("id", String(36), primary_key=True),
     Column("item_id", String(36), nullable=False),
     Column("at", Moment, nullable=False),
-    Column("type", String(32), nullable=False),  # merged | kept-apart | unmerged
+    Column("type", String(32), nullable=False),  # merged | kept-apart | unmerged | reopened
     Column("person_id", String(36), nullable=False),
     Column("other_person_id", String(36)),
     Column("moved", Text, nullable=False),  # JSON: the referrals and keys that changed hands, to give them back by

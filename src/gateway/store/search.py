@@ -1,151 +1,195 @@
-"""The searches of FHIR readers as SQL: Task by the state of its referral, any type by id or identifier."""
+"""What a search reads: ids by one index, in order, from a given one on; and the versions that stand under ids.
 
-import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+Each statement can be answered from the end of one index and stops at its limit, so its cost does not grow with the
+store. What is found is judged by `gateway.finding`.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.errors import BadRequest
-from gateway.search import token_key
-from gateway.store.schema import found_by, referral, resource
+from gateway.search import Narrowing
+from gateway.store.resources import AT_ONCE
+from gateway.store.schema import found_by, resource
 
 Condition = ColumnElement[bool]
-Cursor = tuple[datetime, str]  # updated_at and id of the last one seen
+Place = tuple[datetime, str]  # updated_at and id
 
-MOST_VALUES = 200
-DATE = re.compile(r"^(eq|gt|ge|lt|le)?(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$")
+MERGED = 20  # values of which each is read in order
+LAST = "\U0010ffff"
 
 
-async def search(
+async def few_ids(
+    connection: AsyncConnection, organisation: str, type_: str, narrowing: Narrowing, most: int
+) -> list[str] | None:
+    """The ids that the narrowing holds, in order; None when it has more than `most` entries."""
+    ranges = [found_by.c.value.between(begins, begins + LAST) for begins in narrowing.beginnings]
+    held = or_(found_by.c.value.in_(narrowing.values), *ranges)
+    query = _entries(organisation, type_, narrowing).where(held).limit(most + 1)  # not sorted there, or all were read
+    ids = list((await connection.execute(query)).scalars())
+    return None if len(ids) > most else sorted(set(ids))
+
+
+def is_ordered(narrowing: Narrowing) -> bool:
+    """Whether its ids can be read in order, some at a time."""
+    return not narrowing.beginnings and len(narrowing.values) <= MERGED
+
+
+async def ids_by_key(
     connection: AsyncConnection,
     organisation: str,
     type_: str,
-    parameters: list[tuple[str, str]],
-    after: Cursor | None,
+    narrowing: Narrowing,
     limit: int,
-) -> list[Row[Any]]:
-    """Up to `limit` rows (id, updated_at, content) after the cursor, oldest change first.
+    after: str | None = None,
+    descending: bool = False,
+) -> list[str]:
+    """Up to `limit` ids that an ordered narrowing holds, in order of id, after the one given."""
+    column = found_by.c.id
+    base = _entries(organisation, type_, narrowing).where(*_after(column, after, descending))
+    base = base.order_by(column.desc() if descending else column).limit(limit)
+    each = [base.where(found_by.c.value == value) for value in narrowing.values]
+    query = each[0]
+    if len(each) > 1:  # each in the order of the index, so that a common value is not read to its end
+        merged = union(*(select(one.subquery().c.id) for one in each)).subquery()
+        query = select(merged.c.id).order_by(merged.c.id.desc() if descending else merged.c.id).limit(limit)
+    return list((await connection.execute(query)).scalars())
 
-    `parameters` are of those that `parameters_of` names. Raises BadRequest, saying what a value must look like.
-    """
-    known = parameters_of(type_)
-    query = _query(type_, organisation).where(*(known[name](type_, value) for name, value in parameters))
-    source = referral if type_ == "Task" else resource
-    order = (source.c.updated_at, source.c.id)
-    if after:
-        query = query.where(tuple_(*order) > tuple_(*after))
-    return list((await connection.execute(query.order_by(*order).limit(limit))).all())
 
-
-def _query(type_: str, organisation: str) -> Select[Any]:
-    if type_ == "Task":
-        return (
-            select(referral.c.id, referral.c.updated_at, resource.c.content)
-            .join(
-                resource,
-                (resource.c.organisation == referral.c.organisation)
-                & (resource.c.type == "Task")
-                & (resource.c.id == referral.c.id)
-                & (resource.c.version == referral.c.version),
-            )
-            .where(referral.c.organisation == organisation)
-        )
-    newer = resource.alias()
-    return select(resource.c.id, resource.c.updated_at, resource.c.content).where(
-        resource.c.organisation == organisation,
-        resource.c.type == type_,
-        ~select(newer.c.id)
-        .where(
-            newer.c.organisation == resource.c.organisation,
-            newer.c.type == resource.c.type,
-            newer.c.id == resource.c.id,
-            newer.c.version > resource.c.version,
-        )
-        .exists(),
+def _entries(organisation: str, type_: str, narrowing: Narrowing) -> Select[str]:
+    return select(found_by.c.id).where(
+        found_by.c.organisation == organisation,
+        found_by.c.type == type_,
+        found_by.c.parameter == narrowing.parameter,
     )
 
 
-def _values(value: str) -> list[str]:
-    """The alternatives of a parameter, which commas part."""
-    values = [one for one in value.split(",") if one]
-    if len(values) > MOST_VALUES:
-        raise BadRequest(f"A search parameter takes {MOST_VALUES} values at most.")
-    return values
+async def ids_of_type(
+    connection: AsyncConnection,
+    organisation: str,
+    type_: str,
+    limit: int,
+    after: str | None = None,
+    descending: bool = False,
+) -> list[str]:
+    """Up to `limit` ids of the type, in order of id, after the one given."""
+    column = resource.c.id
+    query = select(column).where(
+        resource.c.organisation == organisation,
+        resource.c.type == type_,
+        resource.c.version == 1,  # each has one
+        *_after(column, after, descending),
+    )
+    query = query.order_by(column.desc() if descending else column.asc()).limit(limit)
+    return list((await connection.execute(query)).scalars())
 
 
-def _id(column: ColumnElement[str]) -> Callable[[str, str], Condition]:
-    return lambda _type, value: column.in_([one.split("/")[-1] for one in _values(value)])
+def _after(column: ColumnElement[str], after: str | None, descending: bool) -> list[Condition]:
+    if after is None:
+        return []
+    return [column < after if descending else column > after]
 
 
-def _of_identifier(column: ColumnElement[str], organisation: ColumnElement[str]) -> Callable[[str, str], Condition]:
-    def condition(type_: str, value: str) -> Condition:
-        if "|" not in value:
-            raise BadRequest("Search identifier as system|value: a value alone may be somebody else's number.")
-        tokens = [token_key(*one.split("|", 1)) for one in _values(value)]
-        named = select(found_by.c.id).where(
-            found_by.c.organisation == organisation,
-            found_by.c.type == type_,
-            found_by.c.parameter == "identifier",
-            found_by.c.value.in_(tokens),
+async def count_ids(
+    connection: AsyncConnection, organisation: str, type_: str, narrowing: Narrowing | None, most: int
+) -> int:
+    """How many ids the narrowing holds, or the type has; counted up to `most`."""
+    if narrowing is None:
+        query = select(resource.c.id).where(
+            resource.c.organisation == organisation, resource.c.type == type_, resource.c.version == 1
         )
-        return column.in_(named)
-
-    return condition
-
-
-def _status(_type: str, value: str) -> Condition:
-    return referral.c.task_status.in_(_values(value))
+    else:
+        query = _entries(organisation, type_, narrowing).where(found_by.c.value.in_(narrowing.values))
+        query = query.distinct() if len(narrowing.values) > 1 else query
+    return (await connection.execute(select(func.count()).select_from(query.limit(most).subquery()))).scalar_one()
 
 
-def _changed(_type: str, value: str) -> Condition:
-    column = referral.c.updated_at
-    start, end = _period(value)
-    comparisons: dict[str, Condition] = {
-        "eq": and_(column >= start, column < end),
-        "gt": column >= end,
-        "ge": column >= start,
-        "lt": column < start,
-        "le": column < end,
-    }
-    return comparisons[value[:2] if value[:2].isalpha() else "eq"]
+async def versions(
+    connection: AsyncConnection, organisation: str, type_: str, ids: Collection[str], at: datetime | None = None
+) -> list[Row[Any]]:
+    """(id, version, updated_at, content) of the current version of each, or of the one that was current then."""
+    found: list[Row[Any]] = []
+    given = list(ids)
+    for first in range(0, len(given), AT_ONCE):
+        some = given[first : first + AT_ONCE]
+        highest = select(resource.c.id, func.max(resource.c.version).label("version"))
+        newest = _of_ids(highest, organisation, type_, some)
+        if at is not None:
+            newest = newest.where(resource.c.updated_at <= at)
+        newest_of = newest.group_by(resource.c.id).subquery()
+        query = select(resource.c.id, resource.c.version, resource.c.updated_at, resource.c.content).join(
+            newest_of, and_(resource.c.id == newest_of.c.id, resource.c.version == newest_of.c.version)
+        )
+        found += (await connection.execute(_of_ids(query, organisation, type_, some))).all()
+    return found
 
 
-def _period(value: str) -> tuple[datetime, datetime]:
-    """The span that a date or instant of that precision stands for (search.html#date)."""
-    found = DATE.match(value.replace(" ", "+"))  # a bare + in an address means a space
-    if not found:
-        raise BadRequest("_lastUpdated takes a date or an instant with a time zone, e.g. gt2026-01-31T09:30:00Z.")
-    time = found[3] or ""
-    span = timedelta(days=1) if not time else timedelta(minutes=1)
-    if time.count(":") >= 2 and ":" in time[4:]:
-        span = timedelta(seconds=1) if "." not in time else timedelta(milliseconds=1)
-    try:
-        start = datetime.fromisoformat(found[2] + (time or "T00:00:00Z")).astimezone(UTC)
-        return start, start + span
-    except (ValueError, OverflowError):
-        raise BadRequest("_lastUpdated names a day or time that does not exist.") from None
+def _of_ids(query: Select[Any], organisation: str, type_: str, ids: list[str]) -> Select[Any]:
+    return query.where(resource.c.organisation == organisation, resource.c.type == type_, resource.c.id.in_(ids))
 
 
-def parameters_of(type_: str) -> dict[str, Callable[[str, str], Condition]]:
-    """The search parameters that are served for a type, with the condition that each makes of a value."""
-    return PARAMETERS["Task" if type_ == "Task" else "*"]
+async def changed(
+    connection: AsyncConnection,
+    organisation: str,
+    type_: str,
+    span: tuple[datetime, datetime],
+    limit: int,
+    after: Place | None = None,
+    descending: bool = False,
+    at: datetime | None = None,
+) -> list[Row[Any]]:
+    """Up to `limit` current versions (or those current then) that were made in the span, in order of that time."""
+    newer = resource.alias()
+    newest = select(func.max(newer.c.version)).where(
+        newer.c.organisation == resource.c.organisation,
+        newer.c.type == resource.c.type,
+        newer.c.id == resource.c.id,
+    )
+    order = (resource.c.updated_at, resource.c.id)
+    query = select(resource.c.id, resource.c.version, resource.c.updated_at, resource.c.content).where(
+        resource.c.organisation == organisation,
+        resource.c.type == type_,
+        resource.c.updated_at >= span[0],
+        resource.c.updated_at < span[1],
+    )
+    if after:
+        query = query.where(tuple_(*order) < tuple_(*after) if descending else tuple_(*order) > tuple_(*after))
+    if at is not None:
+        query = query.where(resource.c.updated_at <= at)
+        newest = newest.where(newer.c.updated_at <= at)
+    query = query.where(resource.c.version == newest.scalar_subquery())
+    query = query.order_by(*(column.desc() if descending else column for column in order)).limit(limit)
+    rows: list[Row[Any]] = [*await connection.execute(query)]
+    return rows
 
 
-PARAMETERS: dict[str, dict[str, Callable[[str, str], Condition]]] = {
-    "Task": {
-        "_id": _id(referral.c.id),
-        "_lastUpdated": _changed,
-        "status": _status,
-        "identifier": _of_identifier(referral.c.id, referral.c.organisation),
-        "focus": _id(referral.c.service_request_id),
-        "patient": _id(referral.c.patient_id),
-        "subject": _id(referral.c.patient_id),
-    },
-    "*": {
-        "_id": _id(resource.c.id),
-        "identifier": _of_identifier(resource.c.id, resource.c.organisation),
-    },
-}
+async def ids_changed(
+    connection: AsyncConnection, organisation: str, type_: str, since: datetime, limit: int
+) -> list[str]:
+    """Up to `limit` ids of the type that have a further version since then, in order."""
+    query = select(resource.c.id).where(
+        resource.c.organisation == organisation,
+        resource.c.type == type_,
+        resource.c.updated_at > since,
+        resource.c.version > 1,
+    )
+    return sorted((await connection.execute(query.distinct().limit(limit))).scalars())
+
+
+async def about(
+    connection: AsyncConnection, organisation: str, types: Iterable[str], value: str, after: tuple[str, str] | None
+) -> list[tuple[str, str]]:
+    """(type, id) of each resource of the types that has this reference, in that order, after the one given."""
+    query = select(found_by.c.type, found_by.c.id).where(
+        found_by.c.organisation == organisation,
+        found_by.c.type.in_(sorted(types)),
+        found_by.c.parameter == "reference",
+        found_by.c.value == value,
+    )
+    if after:
+        query = query.where(tuple_(found_by.c.type, found_by.c.id) > tuple_(*after))
+    rows = await connection.execute(query.order_by(found_by.c.type, found_by.c.id).limit(AT_ONCE))
+    return [(row.type, row.id) for row in rows]

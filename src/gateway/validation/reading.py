@@ -15,10 +15,18 @@ _KEY_SHOWN = 64  # a key is no patient data, but it could be anything
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request body (R4 json.html); numbers with a fraction or exponent are Decimal.
+    """The JSON object in a request body (R4 json.html); raises Unreadable as `parse_json` does, and for no object."""
+    value = parse_json(body)
+    if not isinstance(value, dict):
+        raise Unreadable("The body is JSON, but not an object. Send one FHIR resource, starting with {.")
+    return value
 
-    Raises Unreadable for what is no UTF-8, no JSON, no object, says one key twice, nests too deep, or holds
-    characters that a FHIR string cannot (datatypes.html#string: below U+0020 only tab, CR and LF; no lone surrogates).
+
+def parse_json(body: bytes) -> Any:
+    """The JSON in a request body; numbers with a fraction or exponent are Decimal.
+
+    Raises Unreadable for what is no UTF-8, no JSON, says one key twice, nests too deep, or holds characters that a
+    FHIR string cannot (datatypes.html#string: below U+0020 only tab, CR and LF; no lone surrogates).
     """
     if not body.strip():
         raise Unreadable("The body is empty. Send one FHIR resource as JSON.")
@@ -32,8 +40,6 @@ def parse(body: bytes) -> dict[str, Any]:
         value = jiter.from_json(body, float_mode="decimal", catch_duplicate_keys=True, allow_inf_nan=False)
     except ValueError as error:
         raise Unreadable(_teach(str(error))) from None
-    if not isinstance(value, dict):
-        raise Unreadable("The body is JSON, but not an object. Send one FHIR resource, starting with {.")
     if _ESCAPED.search(body) and _holds_forbidden(value):
         raise Unreadable(
             "A string holds a control character that FHIR does not allow (only tab, CR and LF are). Remove it."

@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 from itertools import islice
 from typing import Any
 
 import jsonschema_rs
-import orjson
 from jsonschema_rs import ValidationErrorKind as Kind
 
 from gateway.errors import Issue
 from gateway.validation.reading import shown
-from gateway.validation.survey import Json, Path
+from gateway.validation.schema import Json, schemas
+from gateway.validation.survey import ELE_1, Path
 
 MOST = 100  # findings of one body: enough to mend it by, and an end to the work a hostile one can make
-LARGE = 1000  # objects and list items of one resource
+LARGE = 10_000  # weight of one resource
 _JSON_WORDS = {
     "array": "a JSON array: it repeats in R4",
     "object": "a JSON object",
@@ -24,15 +23,6 @@ _JSON_WORDS = {
     "integer": "a whole JSON number",
     "boolean": "true or false, without quotes",
 }
-
-
-@cache
-def schemas() -> Json:
-    loaded: Json = orjson.loads(files("mappings").joinpath("r4/r4.schema.json").read_bytes())
-    return loaded
-
-
-SUPPORTED = frozenset(schemas()["x-accepted"])
 
 
 @cache
@@ -50,17 +40,17 @@ def _validator(resource_type: str) -> jsonschema_rs.Draft202012Validator:
     )
 
 
-def structure(resource: Json, size: int) -> list[Issue]:
+def structure(resource: Json, weight: int) -> list[Issue]:
     """Findings of the R4 schema for a resource of a supported type; expressions start at its type.
 
-    Of a resource whose `size` is over LARGE only the first: each error costs 0.1 ms to make, needed or not.
+    Of a resource whose `weight` is over LARGE only the first: each error costs up to 1 ms to make, needed or not.
     """
     root: str = resource["resourceType"]
     validator = _validator(root)
     if validator.is_valid(resource):
         return []
     found: dict[tuple[str | None, str], Issue] = {}
-    for error in islice(_errors(validator, resource, first_only=size > LARGE), MOST):
+    for error in islice(_errors(validator, resource, first_only=weight > LARGE), MOST):
         for issue in _explain(error, root):
             found.setdefault((issue.expression, issue.text if issue.code == "invariant" else issue.code), issue)
     for element, code in list(found):
@@ -126,7 +116,7 @@ def _explain_any_of(
 ) -> Iterator[Issue]:
     """Of alternatives that all fail, the one that was meant: the first."""
     if "x-targets" in notes:
-        element = element.removesuffix(".reference")
+        element = element.rpartition(".")[0]
         yield Issue("structure", f"{element} may refer only to: {', '.join(notes['x-targets'])}.", element)
     elif "x-codes" in notes:
         text = f"{element} needs a coding with one of: {', '.join(notes['x-codes'])} ({_binding(notes)})."
@@ -155,7 +145,7 @@ def _say(error: jsonschema_rs.ValidationError, notes: Json) -> tuple[str, str]:
         case Kind.MinItems():
             return "structure", "is an empty array. Leave the element out when there is nothing to say."
         case Kind.MinProperties():
-            return "invariant", "breaks ele-1: an element must have a value or children. Leave it out when it is empty."
+            return ELE_1.code, ELE_1.text
         case Kind.Minimum(limit):
             return "value", f"must be {limit} or more."
         case Kind.Maximum(limit):
