@@ -181,9 +181,7 @@ class Worker:
             except Exception as trouble:
                 log.error("attempts cannot be recorded", error=type(trouble).__name__, pause_seconds=pause)
                 # Once its lease is over a delivery is due again, whatever we would say of it.
-                self.outcomes = [
-                    one for one in outcomes if seconds_until(one.claimed.leased_until) > 0
-                ] + self.outcomes
+                self.outcomes = [one for one in outcomes if seconds_until(one.claimed.leased_until) > 0] + self.outcomes
                 self.unsent = [one for one in unsent if seconds_until(one.leased_until) > 0] + self.unsent
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)

@@ -61,7 +61,8 @@ def translate(
 
     `places` says where resources stood in what was received (`Asked.at`), `addressed_to` whom a message named.
     """
-    sources = gather(known, service_request, task, route, instant(at)[:10])
+    today = instant(at)[:10]
+    sources = gather(known, service_request, task, route, today)
     translation = referral_from(sources)
     hub_names, hub_wanted = _addressed(sources, addressed_to), translation.referral.get("requested_hub")
     sent = Sent(
@@ -69,6 +70,7 @@ def translate(
         sources,
         translation.unknown,
         organisation,
+        today,
         addressed=bool(hub_names or hub_wanted),
         hub_known=gateway.directory.named_hub(hub_names, hub_wanted) is not None,
     )

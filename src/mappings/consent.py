@@ -59,6 +59,8 @@ def judge(consent: Json, day: str) -> Judgement:
         return _refused("Consent.provision.type", "refuses sharing")
     if status != "active":
         return _not_asked("Consent.status", "is not active yet")
+    if any(one.get("verified") is False for one in consent.get("verification", [])):
+        return _not_asked("Consent.verification", "was not verified with the person")
     if scopes == {"treatment"}:
         return _not_asked("Consent.scope", "is about a treatment, not about sharing for this referral")
     return EXCEPTIONS if "deny" in rules else PERMITTED

@@ -10,13 +10,15 @@ from typing import Any
 
 from mappings.consent import Judgement
 from mappings.fields import Filled, Row, compile_rows, fill
-from mappings.systems import NHS_NUMBER, ODS_ORGANISATION, ODS_SITE, canonical, pattern
+from mappings.systems import NHS_NUMBER, ODS_ORGANISATION, ODS_SITE, canonical, is_nhs_number_system, pattern
 from mappings.translate import code_map, names, read
 from mappings.words import answer_in_words, concept_in_words, name_in_full, resource_in_words
 
 Json = dict[str, Any]
 
 FIELDS = "referral"
+NUMBER_STATUS = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus"
+VOUCHED = {"01": 0, "02": 1}  # NHS number status: present and verified, present but not traced
 # %names that the map's expressions may use besides resources: any spelling of a system.
 CONSTANTS = {"nhsNumber": pattern(NHS_NUMBER), "odsCode": pattern(ODS_ORGANISATION, ODS_SITE)}
 
@@ -117,7 +119,7 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
 def roots_of(sources: Sources) -> dict[str, list[Any]]:
     """What each name that the map's expressions start from stands for."""
     return {
-        "Patient": _one(sources.patient),
+        "Patient": [verified_first(sources.patient)] if sources.patient else [],
         "ServiceRequest": _one(sources.service_request),
         "Task": _one(sources.task),
         "Consent": _one(sources.consent),
@@ -134,6 +136,23 @@ def roots_of(sources: Sources) -> dict[str, list[Any]]:
         "%references": sources.references,
         "%route": [sources.route],
     }
+
+
+def verified_first(patient: Json) -> Json:
+    """The Patient, with the NHS number that is best vouched for before all other identifiers when there are several: a
+    number and the status beside it must be read from one and the same identifier."""
+    identifiers = patient.get("identifier", [])
+    if sum(is_nhs_number_system(one.get("system")) for one in identifiers) < 2:
+        return patient
+    return patient | {"identifier": sorted(identifiers, key=_doubtfulness)}
+
+
+def _doubtfulness(identifier: Json) -> int:
+    told = (one for one in identifier.get("extension", []) if one.get("url") == NUMBER_STATUS)
+    stated: Json = next(told, {})
+    found = code_map("nhs-number-status").concept(stated.get("valueCodeableConcept"))
+    is_number = is_nhs_number_system(identifier.get("system")) and "value" in identifier
+    return VOUCHED.get(found.code or "", len(VOUCHED)) if is_number and found else len(VOUCHED)
 
 
 def _has_a_row(resource: Json) -> bool:

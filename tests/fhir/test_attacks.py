@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -168,18 +169,24 @@ async def test_a_retry_gets_its_first_answer_whatever_holds_now(gateway: Running
 # --- whose, and which ---------------------------------------------------------------------------------------------
 
 
-async def test_two_entries_of_one_name_are_refused(gateway: Running) -> None:
-    bundle = referral_bundle()
-    patient = entry_of(bundle, "Patient")
-    other = copy.deepcopy(patient)
-    for version, entry in (("1", patient), ("2", other)):  # so that bdl-7 is met
+@pytest.mark.parametrize(
+    ("path", "make", "at"),
+    [("", referral_bundle, "request"), ("/$process-message", message_bundle, "fullUrl")],
+)
+async def test_two_entries_of_one_name_are_refused(
+    gateway: Running, path: str, make: Callable[[], Json], at: str
+) -> None:
+    bundle = make()
+    person = entry_of(bundle, "Patient")
+    other = copy.deepcopy(person)
+    for version, entry in (("1", person), ("2", other)):  # so that bdl-7 is met
         entry["resource"]["meta"] = {"versionId": version}
     bundle["entry"].append(other)
 
-    answer = await post(gateway, bundle)
+    answer = await gateway.call("demo-epr", "POST", f"/FHIR/R4{path}", bundle, X_Request_Id=str(uuid4()))
 
     assert answer.status_code == 422
-    assert issues_of(answer) == [("duplicate", "Bundle.entry[6].fullUrl")]
+    assert issues_of(answer) == [("duplicate", f"Bundle.entry[{len(bundle['entry']) - 1}].{at}")]
 
 
 async def test_a_reference_of_the_gateways_is_its_own_to_give(gateway: Running) -> None:

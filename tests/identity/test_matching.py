@@ -47,7 +47,7 @@ SAME: dict[str, tuple[Json, Json]] = {
         patient(nhs(), name=[{"family": "Harrow"}]),
     ),
     "local identifier": (patient(rio()), patient(rio())),
-    "local identifier, name changed": (patient(rio()), patient(rio(), name=[{"family": "Marsh", "given": ["Maggie"]}])),
+    "local identifier, married": (patient(rio()), patient(rio(), name=[{"family": "Marsh", "given": ["Margaret"]}])),
     "local identifier, birth date not known": (patient(rio()), patient(rio(), birthDate=None)),
     "local identifier, number not verified": (patient(nhs(), rio()), patient(nhs(status=None), rio())),
     "number, and a local identifier of another kind": (
@@ -81,6 +81,12 @@ ASKED: dict[str, tuple[Json, Json, list[str]]] = {
     ),
     "two local identifiers": (patient(nhs(), rio("1")), patient(nhs(), rio("2")), ["two-local-identifiers"]),
     "local identifier, another birth date": (patient(rio()), patient(rio(), birthDate="1990"), ["birth-date-differs"]),
+    "local identifier, another name": (
+        patient(rio()), patient(rio(), name=[{"family": "Marsh", "given": ["Maggie"]}]), ["name-differs"],
+    ),
+    "a twin with the local identifier of the household": (
+        patient(rio()), patient(rio(), name=[{"family": "Harrow", "given": ["Colin"]}]), ["name-differs"],
+    ),
     "local identifier, another number": (patient(nhs(), rio()), patient(nhs(OTHER), rio()), ["number-differs"]),
     "local identifier, neither birth date nor name": (
         patient(rio(), birthDate=None), patient(rio(), birthDate=None, name=[{"text": "Colin"}]), ["name-differs"],
@@ -148,6 +154,11 @@ def test_records_that_are_linked_are_found_where_they_were_sent() -> None:
 @pytest.mark.parametrize("number", ["9990001015", "9999999999"])
 def test_a_number_that_fails_its_check_tells_nothing(number: str) -> None:
     assert identity(patient(nhs(number))).firm == {"Patient/1"}
+
+
+@pytest.mark.parametrize("value", ["UNKNOWN", "n/a", "None", "0", "TBC", "000000", "XXX", "-", "Not known"])
+def test_what_stands_for_no_identifier_joins_nobody(value: str) -> None:
+    assert identity(patient(rio(value))).firm == {"Patient/1"}
 
 
 def test_names_are_compared_without_accents_case_and_punctuation() -> None:

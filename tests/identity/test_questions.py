@@ -9,6 +9,8 @@ from sqlalchemy import select
 from tests.app import Running, resource_of, task_in
 from tests.identity.conftest import MARGARET, nhs, patient, referral_of, rio
 
+from gateway import referrals
+from gateway.people import find_people
 from gateway.store.schema import audit, identity_item, person, person_key, referral
 
 Json = dict[str, Any]
@@ -143,12 +145,69 @@ async def test_two_people_stay_two(gateway: Running) -> None:
 async def test_parting_is_refused_when_the_next_referral_might_be_either_s(gateway: Running) -> None:
     _, _, question = await clash(gateway)
     await post(gateway, f"{question['id']}/decision", decision="same-person")
-    await refer(gateway, patient(nhs(), rio()))
+    third = await refer(gateway, patient(nhs(), rio()))
     held = await belongs(gateway)
     refused = await post(gateway, f"{question['id']}/undo")
     assert refused.status_code == 422
     assert "referred again since" in refused.text
+    assert (await get(gateway, f"referrals/{third['id']}"))["reference"] in refused.text
     assert await belongs(gateway) == held
+
+
+@pytest.mark.parametrize("parted", [True, False])
+async def test_what_came_since_by_one_side_s_own_record_goes_with_that_side(gateway: Running, parted: bool) -> None:
+    first, second, question = await clash(gateway)
+    await post(gateway, f"{question['id']}/decision", decision="same-person")
+    third = await refer(gateway, BORN_OTHERWISE if parted else patient(nhs(), rio()))
+    own = second if parted else first
+    async with gateway.store.transaction() as connection:
+        record = select(referral.c.patient_id).where(referral.c.id == own["id"]).scalar_subquery()
+        await connection.execute(referral.update().where(referral.c.id == third["id"]).values(patient_id=record))
+    assert (await post(gateway, f"{question['id']}/undo")).status_code == 200
+    held = (await belongs(gateway))["referrals"]
+    assert held[third["id"]] == held[own["id"]]
+    assert held[first["id"]] != held[second["id"]]
+
+
+async def test_two_who_are_different_are_not_joined_through_a_third(gateway: Running) -> None:
+    _, _, apart = await clash(gateway)
+    await refer(gateway, patient(nhs(), rio("0100"), name=[{"family": "Harrow", "given": ["Judith"]}]))
+    await refer(gateway, patient(rio("0099"), rio("0100"), birthDate="1990-01-01"))
+    await post(gateway, f"{apart['id']}/decision", decision="different-people")
+    refused = []
+    for one in await questions(gateway):
+        answer = await post(gateway, f"{one['id']}/decision", decision="same-person")
+        refused += [answer.text] * (answer.status_code == 422)
+    assert refused
+    assert all(f"in question {apart['id']}. Undo that first." in text for text in refused)
+    held = (await belongs(gateway))["merged"]
+    sides = [apart["person"]["person_id"], apart["other"]["person_id"]]
+    assert len({held[side] or side for side in sides}) == 2
+
+
+async def test_a_referral_that_comes_while_its_person_is_joined_is_not_lost(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, question = await clash(gateway)
+    before = await belongs(gateway)
+
+    async def find_and_wait(*asked: Any) -> Any:
+        found = await find_people(*asked)
+        assert (await post(gateway, f"{question['id']}/decision", decision="same-person")).status_code == 200
+        return found
+
+    monkeypatch.setattr(referrals, "find_people", find_and_wait)
+    third = await refer(gateway, BORN_OTHERWISE)
+    everything = {one["id"] for one in (first, second, third)}
+    for side in ("person", "other"):
+        shown = await get(gateway, f"identity/{question['id']}")
+        assert {one["id"] for one in shown[side]["referrals"]} == everything
+        listed = await get(gateway, f"referrals?person={question[side]['person_id']}")
+        assert {one["id"] for one in listed["referrals"]} == everything
+    assert (await post(gateway, f"{question['id']}/undo")).status_code == 200
+    held = await belongs(gateway)
+    assert held["referrals"].pop(third["id"]) == question["person"]["person_id"]
+    assert held == before
 
 
 async def test_joined_on_with_somebody_else_the_last_is_parted_first(gateway: Running) -> None:

@@ -39,7 +39,19 @@ async def test_a_hub_sees_nothing_of_a_person_who_was_referred_elsewhere(gateway
     }
     refused = await post(gateway, f"{question['id']}/decision", client, decision="same-person")
     assert refused.status_code == 422
-    assert "hubs that are not yours" in refused.text
+    assert "Ask the organisation that referred both, XND01" in refused.text
+
+
+async def test_either_side_s_hub_may_keep_two_apart(gateway: Running) -> None:
+    await refer(gateway, patient(nhs(), rio()))
+    await refer(gateway, BORN_OTHERWISE, hub=EASTMERE)
+    for hub in ("eastmere-wellbeing-hub", "northdale-wellbeing-hub"):
+        client = let_in(gateway, hub)
+        (question,) = (await gateway.call(client, "GET", "/platform/v1/identity")).json()["questions"]
+        assert [side["elsewhere"] for side in (question["person"], question["other"])].count(True) == 1
+        decided = await post(gateway, f"{question['id']}/decision", client, decision="different-people")
+        assert decided.status_code == 200
+        assert (await post(gateway, f"{question['id']}/undo", client)).status_code == 200
 
 
 async def test_a_question_about_no_referral_of_one_s_own_is_not_there(gateway: Running) -> None:

@@ -27,6 +27,7 @@ def read(**consent: Any) -> str:
         {"scope": coded("patient-privacy"), "provision": PERMIT},
         {"scope": {"coding": [{"code": "patient-privacy"}, {"code": "research"}]}},
         {"policyRule": coded("OPTIN")},
+        {"verification": [{"verified": True}]},
         {"provision": {"type": "permit", "period": {"start": "2026-02", "end": "2026-02-01"}}},
         {"provision": {"type": "permit", "provision": [{"type": "deny", "period": {"end": "2025"}}]}},
     ],
@@ -48,6 +49,7 @@ def test_a_consent_that_permits(consent: Json) -> None:
         {"policyRule": coded("OPTOUT")},
         {"policyRule": coded("OPTOUTE"), "provision": PERMIT},
         {"scope": coded("treatment"), "provision": DENY},
+        {"verification": [{"verified": False}], "provision": DENY},
     ],
 )
 def test_a_consent_that_refuses(consent: Json) -> None:
@@ -67,6 +69,7 @@ def test_a_consent_that_refuses(consent: Json) -> None:
         {"scope": coded("research"), "provision": PERMIT},
         {"scope": coded("research"), "provision": DENY},
         {"scope": coded("treatment"), "provision": PERMIT},
+        {"verification": [{"verified": True}, {"verified": False}], "provision": PERMIT},
     ],
 )
 def test_a_consent_that_does_not_count(consent: Json) -> None:

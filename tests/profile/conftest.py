@@ -116,9 +116,9 @@ class Sent:
         """What is found when the sender's agreement says so much of single rules."""
         sources = self.sources
         translation = referral_from(sources)
-        return check_referral(
-            Judged(translation.referral, sources, translation.unknown, "XND01", **hub), agreed, nhs_number_check
-        )
+        today = RECEIVED.date().isoformat()
+        judged = Judged(translation.referral, sources, translation.unknown, "XND01", today, **hub)
+        return check_referral(judged, agreed, nhs_number_check)
 
     @property
     def errors(self) -> list[str | None]:

@@ -25,6 +25,11 @@ def number(value: str, status: str | None = None, system: str = "England") -> Ch
     return {"patient": {"identifier": [{"system": NHS, "value": value, "extension": told}]}}
 
 
+def numbers(*some: tuple[str, str | None]) -> Change:
+    """The Patient with these NHS numbers, each with its status."""
+    return {"patient": {"identifier": [one for told in some for one in number(*told)["patient"]["identifier"]]}}
+
+
 def gravity(**task: Any) -> Change:
     """A Task that claims Gravity's profile and has all of it, but for this."""
     whole = {
@@ -44,6 +49,11 @@ EXAMPLES: dict[str, tuple[list[Change], list[Change]]] = {  # key -> what satisf
     ),
     "request-active": ([COMPLETE], [{"request": {"status": status}} for status in ("draft", "revoked", None)]),
     "request-wanted": ([{"request": {"doNotPerform": False}}], [{"request": {"doNotPerform": True}}]),
+    "request-ordered": (
+        [{"request": {"intent": intent}} for intent in ("original-order", "instance-order", "plan")],
+        [{"request": {"intent": intent}} for intent in ("proposal", "option", "directive")],
+    ),
+    "request-planned": ([COMPLETE], [{"request": {"intent": "plan"}}]),
     "task-requested": ([COMPLETE], [{"task": {"status": status}} for status in ("received", "ready", "draft")]),
     "one-person": ([{"task": {"for": {"identifier": {"system": NHS, "value": "9990001014"}}}}],
                    [{"task": {"for": SOMEBODY_ELSE}}]),
@@ -58,17 +68,24 @@ EXAMPLES: dict[str, tuple[list[Change], list[Change]]] = {  # key -> what satisf
         [{"consent": {"provision": {"type": "deny"}}}, {"consent": {"status": "inactive"}}],
     ),
     "person-name": ([{"patient": {"name": [{"given": ["Margaret"]}]}}],
-                    [{"patient": {"name": None}}, {"patient": {"name": [{"use": "old", "family": "Before"}]}}]),
+                    [{"patient": {"name": None}}, {"patient": {"name": [{"use": "old", "family": "Before"}]}},
+                     {"patient": {"name": [{"family": ".", "given": ["-"]}]}}]),
     "person-found": ([{"patient": {"birthDate": None}}, {"patient": {"identifier": None}}],
-                     [{"patient": {"birthDate": None, "identifier": None}}]),
+                     [{"patient": {"birthDate": day, "identifier": None}} for day in (None, "2031-01-01", "1895")]),
     "referrer-organisation": (
         [{"organization": {"name": None}}, {"organization": {"identifier": None}}],
         [{"role": {"organization": None}}, {"request": {"requester": None}}],
     ),
-    "reason": ([{"request": {"reasonCode": [{"text": "Feels alone"}]}}], [{"request": {"reasonCode": None}}]),
+    "reason": ([{"request": {"reasonCode": [{"text": "Feels alone"}]}}],
+               [{"request": {"reasonCode": None}}, {"request": {"reasonCode": [{"text": "."}]}}]),
     "nhs-number-check": ([COMPLETE, {"patient": {"identifier": None}}],
-                         [number("9990001015"), number("9999999999"), number("99900010")]),
+                         [number("9990001015"), number("9999999999"), number("99900010"),
+                          numbers(("9990001014", "01"), ("9990001015", None))]),
+    "one-nhs-number": ([COMPLETE, numbers(("9990001014", None), ("999 000 1014", "01"))],
+                       [numbers(("9990001014", None), ("9990001022", "01"))]),
     "birth-date": ([{"patient": {"birthDate": "1971"}}], [{"patient": {"birthDate": None}}]),
+    "birth-date-possible": ([{"patient": {"birthDate": day}} for day in ("2026", "2026-02-01", "1896", None)],
+                            [{"patient": {"birthDate": day}} for day in ("2031-01-01", "2026-03", "1895-12-31")]),
     "nhs-number": ([number("999 000 1014")], [{"patient": {"identifier": None}}]),
     "nhs-number-verified": (
         [number("9990001014", "01"), number("9990001014", "02"), {"patient": {"identifier": None}},

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.profile.examples import number
+from tests.profile.examples import number, numbers
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,18 @@ def test_the_old_verification_status_is_read_and_englands_is_passed_on(
 ) -> None:
     sent.patient.update(number("9990001014", status, system)["patient"])
     assert sent.referral["person"]["nhs_number_status"] == code
+
+
+@pytest.mark.parametrize(
+    ("given", "shown", "status"),
+    [
+        ([("9990001022", None), ("9990001014", "01")], "9990001014", "01"),
+        ([("9990001022", "02"), ("9990001014", "01")], "9990001014", "01"),
+        ([("9990001022", "03"), ("9990001014", "02")], "9990001014", "02"),
+        ([("9990001022", None), ("9990001014", "03")], "9990001022", None),
+    ],
+)
+def test_number_and_status_are_those_of_one_identifier(sent: Any, given: Any, shown: str, status: str | None) -> None:
+    sent.patient.update(numbers(*given)["patient"])
+    person = sent.referral["person"]
+    assert (person["nhs_number"], person.get("nhs_number_status")) == (shown, status)

@@ -56,3 +56,8 @@ def test_references_inside_what_is_contained_lead_to_its_neighbours(sent: Any) -
     who = sent.known.pop("Practitioner/1") | {"id": "who"}
     sent.request |= {"contained": [role, who], "requester": {"reference": "#role"}}
     assert sent.referral["referrer"]["name"] == "Ms Jo Sample"
+
+
+def test_a_reason_with_a_system_only_has_neither_code_nor_words(sent: Any) -> None:
+    sent.request["reasonCode"].append({"coding": [{"system": "http://snomed.info/sct"}]})
+    assert [text for text in sent.warnings if "neither code nor words" in text]

@@ -50,8 +50,11 @@ def _either(one: Criterion, other: Criterion) -> Criterion:
     if one.narrowing and other.narrowing:
         values = [*one.narrowing.values, *other.narrowing.values]
         narrowing = Narrowing(one.narrowing.parameter, values, other.narrowing.beginnings)
-    alternatives = one.alternatives + other.alternatives
-    return Criterion(lambda resource: one.judge(resource) or other.judge(resource), narrowing, alternatives=alternatives)
+    return Criterion(
+        lambda resource: one.judge(resource) or other.judge(resource),
+        narrowing,
+        alternatives=one.alternatives + other.alternatives,
+    )
 
 
 async def _reversed(reverse: Reverse, type_: str, search_for: SearchFor) -> Criterion:

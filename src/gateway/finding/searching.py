@@ -107,9 +107,12 @@ class Search:
             return None
         if self.at is None or source is None:
             return page.found
-        changed = await store.ids_changed(self.connection, self.organisation, self.type, self.at, READ + 1)
-        if len(changed) > READ:
-            raise TooCostly(f"Since the first page more than {READ:,} have changed: search anew for how things are now.")
+        most = self._within()
+        changed = await store.ids_changed(self.connection, self.organisation, self.type, self.at, most + 1)
+        if len(changed) > most:
+            raise TooCostly(
+                f"Since the first page more than {most:,} have changed: search anew for how things are now."
+            )
         then = await self._read(changed)
         return list({one.id: one for one in page.found + then}.values())
 
@@ -131,7 +134,7 @@ class Search:
             total = most + 1 if page.place else len(page.found)
         if total > most:
             raise TooCostly(
-                f"There is more than the {most:,} that are counted. Narrow it, ask with fewer values, or without a total."
+                f"There is more than the {most:,} that are counted. Narrow it, ask with fewer values or no total."
             )
         return total
 
@@ -164,7 +167,7 @@ class Search:
             source = [one for one in source if last is None or (one < last if descending else one > last)]
             source = source[::-1] if descending else source
         found: list[Found] = []
-        looked, some = 0, min(count + 1, AT_ONCE)
+        looked, some = 0, min(count + 1, AT_ONCE, most)
         while looked < most:
             if isinstance(source, list):
                 ids = source[looked : looked + some]
@@ -176,7 +179,8 @@ class Search:
                 found.append(one)
             if len(ids) < some:
                 return Page(found, total=None if after else len(found))
-            looked, last, some = looked + some, ids[-1], min(some * 4, AT_ONCE)
+            looked, last = looked + some, ids[-1]
+            some = min(some * 4, AT_ONCE, most - looked)
         return Page(found, [last])
 
     async def _ids(self, source: Narrowing | None, limit: int, after: str | None, descending: bool) -> list[str]:
@@ -200,8 +204,9 @@ class Search:
         descending = self.sort[0][1]
         last = (datetime.fromisoformat(str(after[0])), str(after[1])) if after else None
         found: list[Found] = []
-        looked, some = 0, min(count + 1, AT_ONCE)
-        while looked < self._within():
+        most = self._within()
+        looked, some = 0, min(count + 1, AT_ONCE, most)
+        while looked < most:
             rows = await store.changed(
                 self.connection, self.organisation, self.type, self.span, some, last, descending, self.at
             )
@@ -212,7 +217,8 @@ class Search:
                     found.append(one)
             if len(rows) < some:
                 return Page(found, total=None if after else len(found))
-            looked, last, some = looked + some, (rows[-1].updated_at, rows[-1].id), min(some * 4, AT_ONCE)
+            looked, last = looked + some, (rows[-1].updated_at, rows[-1].id)
+            some = min(some * 4, AT_ONCE, most - looked)
         assert last
         return Page(found, [last[0].isoformat(), last[1]])
 

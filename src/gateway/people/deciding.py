@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import IllegalMove, NotFound
@@ -36,8 +37,9 @@ async def decide(
     gets the first answer. By same-person the referrals and keys of the person whose referral raised the question go
     to the other, who was known before.
 
-    Raises NotFound for a question about no referral at the caller's hubs; IllegalMove when it is decided already, or
-    the caller cannot see both sides; Conflict when the X-Request-Id was used for something else.
+    Raises NotFound for a question about nobody at the caller's hubs; IllegalMove when it is decided already, when the
+    caller cannot see both sides of same-person, or when the two were found to be different elsewhere; Conflict
+    when the X-Request-Id was used for something else.
     """
 
     async def change(connection: AsyncConnection) -> Answer:
@@ -46,6 +48,9 @@ async def decide(
         person, other = question.person, question.other
         moved: Json = {"referrals": [], "keys": []}
         if other and decision == SAME and person.id != other.id:
+            apart = await people.kept_apart(connection, question.row["organisation"], person.id, other.id)
+            if apart:
+                raise IllegalMove(f"The two were found to be different people in question {apart}. Undo that first.")
             moved = {"referrals": [one["id"] for one in person.referrals], "keys": person.keys}
             await people.hand_over(connection, question.row["organisation"], person.id, other.id, **moved)
             await people.point(connection, question.row["organisation"], person.id, other.id)
@@ -65,7 +70,8 @@ async def undo(
     received: Received,
     answer: Callable[[Question], Answer],
 ) -> Answer:
-    """Takes a decision back: the question is open again, and what changed hands is given back exactly.
+    """Takes a decision back: the question is open again, and what changed hands is given back exactly, with what was
+    referred since by the same Patient record.
 
     As `decide`; raises IllegalMove when nothing is decided, or too much has happened since.
     """
@@ -78,7 +84,9 @@ async def undo(
         moved, giver, taker = orjson.loads(last["moved"]), last["other_person_id"], last["person_id"]
         if moved["referrals"] or moved["keys"]:
             sender = question.row["organisation"]
-            _refuse_changed(question, await people.side(connection, sender, giver), moved)
+            holder = await people.side(connection, sender, giver)
+            _refuse_changed(question, holder, moved)
+            moved["referrals"] += _referred_since(caller, holder, last, moved)
             await people.hand_over(connection, sender, giver, taker, **moved)
             await people.point(connection, sender, taker, None)
         kind = "unmerged" if last["type"] == "merged" else "reopened"
@@ -112,14 +120,16 @@ async def _settle(connection: AsyncConnection, caller: Caller, question: Questio
 
 
 def _refuse_blind(caller: Caller, decision: str, question: Question) -> None:
-    """Raises IllegalMove when there is nothing to decide, or the caller can see no referral of one of the two."""
+    """Raises IllegalMove when there is nothing to decide, or the caller would join one of whom they see no referral.
+    Keeping two apart moves nothing: whoever sees one of them may."""
     if question.row["state"] != OPEN:
         raise IllegalMove(f"This question was decided: {question.row['state']}. Undo that first.")
     if decision == SAME and question.other is None:
         raise IllegalMove("There is nobody else in this question to be the same person. Decide different-people.")
-    if any(one and not one.seen_by(caller.hubs) for one in (question.person, question.other)):
+    if decision == SAME and any(one and not one.seen_by(caller.hubs) for one in (question.person, question.other)):
         raise IllegalMove(
-            "One of the two has referrals only at hubs that are not yours. A platform that works for both can decide."
+            "One of the two has referrals only at hubs that are not yours. Ask the organisation that referred both, "
+            f"{question.row['organisation']}; or a platform that works for both hubs can decide."
         )
 
 
@@ -130,5 +140,24 @@ def _refuse_changed(question: Question, holder: Side, moved: Json) -> None:
         raise IllegalMove("The person was joined with somebody else since. Undo that first.")
     if not {*moved["referrals"]} <= {one["id"] for one in holder.referrals} or not {*moved["keys"]} <= {*holder.keys}:
         raise IllegalMove("A record of the person was changed since: what was joined is no longer as it was.")
-    if any(one["submitted_at"] > merged["at"] for one in holder.referrals):
-        raise IllegalMove("The person was referred again since, and that referral may be either's. Tell the sender.")
+
+
+def _referred_since(caller: Caller, holder: Side, merged: RowMapping, moved: Json) -> list[str]:
+    """The referrals since the joining that came by a Patient record of the one to be parted, and of nobody else.
+
+    Raises IllegalMove, with their references, when there are some that may be either's.
+    """
+    since = [one for one in holder.referrals if one["submitted_at"] > merged["at"]]
+    before = [one for one in holder.referrals if one["submitted_at"] <= merged["at"]]
+    parted = {one["patient_id"] for one in before if one["id"] in moved["referrals"]}
+    staying = {one["patient_id"] for one in before if one["id"] not in moved["referrals"]}
+    stored = [one for one in since if one["person_id"] == holder.id]  # else stored under their own person all along
+    unclear = [one for one in stored if (one["patient_id"] in parted) == (one["patient_id"] in staying)]
+    if unclear:
+        seen = [one["reference"] for one in unclear if one["hub_id"] in caller.hubs]
+        elsewhere = ["others at hubs that are not yours"] if len(seen) < len(unclear) else []
+        raise IllegalMove(
+            f"The person was referred again since, and may be either in: {', '.join(seen + elsewhere)}. Ask the "
+            f"sender, {merged['organisation']}, whose they are."
+        )
+    return [one["id"] for one in stored if one["patient_id"] in parted]

@@ -23,6 +23,11 @@ Keys = frozenset[str]
 LONGEST = 510  # characters of a key; what is longer is no identifier
 REPLACING = ("replaced-by", "replaces")  # Patient.link types that say that two records are of one person
 NUMBER_KEY = f"{NHS_NUMBER}|"
+# What stands where an identifier is not known, as `fold` leaves it; so does any one character three times or more.
+NOTHING = """
+0 00 x xx na nil none null nk nfa tba tbc tbd test temp unk unknown notknown notapplicable notavailable notrecorded
+"""
+PLACEHOLDERS = frozenset(["", *NOTHING.split()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,14 @@ def _names(record: Json) -> Names:
 def _keys(holder: Json) -> Iterator[str]:
     for system, value in identifiers_of(holder):
         key = f"{system}|{value}"
-        if len(key) <= LONGEST and (system != NHS_NUMBER or is_nhs_number(value)):
+        if len(key) <= LONGEST and (is_nhs_number(value) if system == NHS_NUMBER else not is_placeholder(value)):
             yield key
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether it stands for no identifier, and so for anybody: UNKNOWN, N/A, 000000."""
+    folded = fold(value)
+    return folded in PLACEHOLDERS or (len(folded) > 2 and len(set(folded)) == 1)
 
 
 def _linked(link: Json, known: Known) -> Iterator[str]:

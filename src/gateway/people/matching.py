@@ -106,8 +106,7 @@ def _doubt(identity: Identity, person: Known) -> str | None:
             return "birth-date-differs"
     elif by_number:
         return "birth-date-missing"
-    certain = identity.birth_date and person.birth_date and not by_number
-    if not certain and not identity.names.agree(person.names):
+    if not identity.names.agree(person.names):  # by a local identifier too: a household's number is shared by twins
         return "name-differs"
     if by_number and _systems(identity.firm) & _systems(person.keys) - _systems(shared):
         return "two-local-identifiers"

@@ -64,7 +64,9 @@ async def list_referrals(
     exchange: ToRead,
     status: Annotated[ReferralStatus | None, Query(description="Only those that stand so.")] = None,
     hub: Annotated[str | None, Query(description="The id of one of your hubs: only its referrals.")] = None,
-    person: Annotated[str | None, Query(description="A `person_id`: only that person's.", pattern=ID.pattern)] = None,
+    person: Annotated[
+        str | None, Query(description="A `person_id`, joined since or not: only theirs.", pattern=ID.pattern)
+    ] = None,
     updated_since: Annotated[
         Moment | None, Query(description="Only those changed at this time or later; with a time zone.")
     ] = None,

@@ -6,12 +6,15 @@ from typing import Any
 from nhs_number import is_valid
 
 from gateway.profile.rules import Fault, Sent
-from mappings.systems import REFERENCE_SYSTEM, TASK_CODE
+from mappings.systems import REFERENCE_SYSTEM, TASK_CODE, is_nhs_number_system
+from mappings.to_referral import nhs_number
 
 Json = dict[str, Any]
 
 MOST_UNKNOWN = 50  # codes that no map knows, each with a finding of its own; the trace has them all
 GRAVITY_TASK = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/SDOHCC-TaskForReferralManagement"
+LONGEST_LIFE = 130  # years
+ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})  # R4 request-intent
 VERIFIED = frozenset({"01", "02"})  # NHS number status: present and verified, present but not traced
 
 
@@ -29,8 +32,39 @@ def is_superseded(patient: Json) -> bool:
     return patient.get("active") is False or any(link.get("type") == "replaced-by" for link in patient.get("link", []))
 
 
+def is_said(text: str) -> bool:
+    """Whether it says anything: a letter or a digit, in any script; a full stop fills a field and says nothing."""
+    return any(each.isalnum() for each in text)
+
+
 def is_named(person: Json) -> bool:
-    return bool(person.get("family_name") or person.get("given_names"))
+    return any(map(is_said, (person.get("family_name", ""), *person.get("given_names", []))))
+
+
+def is_findable(sent: Sent) -> bool:
+    """Whether an NHS number or a possible date of birth tells who the person is."""
+    born = sent.person.get("birth_date")
+    return bool(sent.person.get("nhs_number") or (born and is_possible_birth(born, sent.today)))
+
+
+def is_possible_birth(born: str, today: str) -> bool:
+    """Whether the date, or year or month, is neither in the future nor longer ago than people live."""
+    return born <= today[: len(born)] and int(born[:4]) >= int(today[:4]) - LONGEST_LIFE
+
+
+def nhs_numbers(sent: Sent) -> set[str]:
+    """The digits of all current NHS numbers of the Patient."""
+    given = (sent.given.patient or {}).get("identifier", [])
+    return {nhs_number(one["value"]) for one in given if "value" in one and is_nhs_number_system(one.get("system"))}
+
+
+def is_ordered(sent: Sent) -> bool:
+    return sent.given.service_request.get("intent") in ORDERED | {"plan"}
+
+
+def is_more_than_planned(sent: Sent) -> bool:
+    """BaRS fixes the intent plan, so a message says nothing by it."""
+    return sent.given.route == "epr-message" or sent.given.service_request.get("intent") != "plan"
 
 
 def is_reachable(person: Json) -> bool:
@@ -70,8 +104,13 @@ def not_understood(sent: Sent) -> list[Fault]:
     found = []
     for unknown in sent.unknown[:MOST_UNKNOWN]:
         place = unknown["expression"] or "ServiceRequest"
-        what = "has a code that no map here knows" if unknown["code"] else "has words but no code"
-        found.append((place, f"{place} {what}. The words are kept and shown as sent."))
+        kept = "The words are kept and shown as sent."
+        if unknown["code"]:
+            found.append((place, f"{place} has a code that no map here knows. {kept}"))
+        elif unknown["text"]:
+            found.append((place, f"{place} has words but no code. {kept}"))
+        else:
+            found.append((place, f"{place} has neither code nor words: it says nothing to the advisor."))
     if (more := len(sent.unknown) - MOST_UNKNOWN) > 0:
         text = f"{more} more codes are not known here. Their words are kept and shown as sent."
         found.append(("ServiceRequest", text))

@@ -15,12 +15,14 @@ Fault = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One referral as it came and as it was translated; `sender` is the ODS code of the organisation that sends it,
-    `addressed` whether it names a hub, and `hub_known` whether that hub is registered here."""
+    `today` the day of receipt (ISO date), `addressed` whether it names a hub, and `hub_known` whether that hub is
+    registered here."""
 
     referral: Json
     given: Sources
     unknown: list[dict[str, str | None]]
     sender: str
+    today: str
     addressed: bool = True
     hub_known: bool = True
 

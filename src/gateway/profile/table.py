@@ -9,13 +9,19 @@ from gateway.profile.checks import (
     about_others,
     asks_to_fulfil,
     has_gravity,
+    is_findable,
     is_from_sender,
+    is_more_than_planned,
     is_named,
     is_nhs_number,
+    is_ordered,
+    is_possible_birth,
     is_reachable,
     is_recognisable,
+    is_said,
     is_superseded,
     is_verified,
+    nhs_numbers,
     not_understood,
     refusals,
     reservations,
@@ -50,6 +56,17 @@ RULES = [
         "request-wanted", "error", "business-rule", "ServiceRequest.doNotPerform",
         "ServiceRequest.doNotPerform is true: a request not to do something cannot be a referral.",
         REQUEST, lambda sent: sent.given.service_request.get("doNotPerform") is not True, fixed=True,
+    ),
+    Rule(
+        "request-ordered", "error", "business-rule", "ServiceRequest.intent",
+        "ServiceRequest.intent must say that this is asked for: order, or one of its kinds. A proposal, an option or "
+        "a directive is no referral.",
+        REQUEST, is_ordered,
+    ),
+    Rule(
+        "request-planned", "warning", "business-rule", "ServiceRequest.intent",
+        "ServiceRequest.intent is plan, not order. Check that the referral is meant to go ahead.",
+        f"{REQUEST}; BaRS fixes plan in messages", is_more_than_planned,
     ),
     Rule(
         "task-requested", "error", "business-rule", "Task.status",
@@ -91,10 +108,9 @@ RULES = [
     ),
     Rule(
         "person-found", "error", "required", "Patient.identifier",
-        "The Patient needs an NHS number (identifier of system https://fhir.nhs.uk/Id/nhs-number) or a birthDate, "
-        "so that the right person can be found.",
-        PERSON, lambda sent: sent.given.patient is None
-        or bool(sent.person.get("nhs_number") or sent.person.get("birth_date")),
+        "The Patient needs an NHS number (identifier of system https://fhir.nhs.uk/Id/nhs-number) or a possible "
+        "birthDate, so that the right person can be found.",
+        PERSON, lambda sent: sent.given.patient is None or is_findable(sent),
     ),
     Rule(
         "referrer-organisation", "error", "required", "ServiceRequest.requester",
@@ -105,16 +121,27 @@ RULES = [
     Rule(
         "reason", "error", "required", "ServiceRequest.reasonCode",
         "ServiceRequest.reasonCode needs at least one reason, as a code or as text.",
-        REFERRAL, lambda sent: bool(sent.referral.get("reasons")),
+        REFERRAL, lambda sent: any(is_said(one["label"]) for one in sent.referral["reasons"]),
     ),
     Rule(
         NHS_NUMBER_CHECK, "error", "value", "Patient.identifier",
         "The NHS number fails its check (ten digits, modulus 11, not all the same). Correct it or leave it out.",
-        NUMBER, lambda sent: "nhs_number" not in sent.person or is_nhs_number(sent.person["nhs_number"]),
+        NUMBER, lambda sent: all(map(is_nhs_number, nhs_numbers(sent))),
+    ),
+    Rule(
+        "one-nhs-number", "warning", "business-rule", "Patient.identifier",
+        "Several different NHS numbers were sent as current. A verified one is shown, else the first: check who the "
+        "person is.",
+        SAFETY, lambda sent: len(nhs_numbers(sent)) < 2,
     ),
     Rule(
         "birth-date", "warning", "required", "Patient.birthDate",
         "No date of birth was sent.", PERSON, lambda sent: bool(sent.person.get("birth_date")),
+    ),
+    Rule(
+        "birth-date-possible", "warning", "value", "Patient.birthDate",
+        "The date of birth is in the future, or more than 130 years ago. It does not tell who the person is.",
+        SAFETY, lambda sent: is_possible_birth(sent.person.get("birth_date", sent.today), sent.today),
     ),
     Rule(
         "nhs-number", "warning", "required", "Patient.identifier",

@@ -18,7 +18,7 @@ def normalise(text: str) -> str:
 
 
 def text_test(modifier: str, value: str) -> Callable[[str], bool]:
-    """Whether a text fits: as it stands for `exact`, else normalised. Raises BadRequest when there is nothing to find."""
+    """Whether a text fits: as it stands for `exact`, else normalised. Raises BadRequest for nothing to find."""
     if modifier == "exact":
         return lambda text: text == value
     wanted = normalise(value)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, select, update
+from sqlalchemy import RowMapping, Select, String, case, delete, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.engine import Store
@@ -66,15 +66,37 @@ class Side:
         return any(one["hub_id"] in set(hubs) for one in self.referrals)
 
 
+def same_person(person_id: str) -> Select[Any]:
+    """The ids of all who were found to be one person with this one, and its own. What came in while people were being
+    joined may be stored under any of them."""
+    ids = select(literal(person_id, String(36)).label("id")).cte(recursive=True)
+    near = or_(person.c.merged_into == ids.c.id, person.c.id == ids.c.id)
+    other = case((person.c.id == ids.c.id, person.c.merged_into), else_=person.c.id)
+    return select(ids.union(select(other).where(near, person.c.merged_into.is_not(None))).c.id)
+
+
+async def kept_apart(connection: AsyncConnection, sender: str, one: str, other: str) -> str | None:
+    """The id of a question that a human has decided: these two persons, as they are now, are different people."""
+    item = identity_item
+    ones, others = same_person(one), same_person(other)
+    query = select(item.c.id).where(
+        item.c.organisation == sender,
+        item.c.state == "different-people",
+        (item.c.person_id.in_(ones) & item.c.other_person_id.in_(others))
+        | (item.c.person_id.in_(others) & item.c.other_person_id.in_(ones)),
+    )
+    return (await connection.execute(query.order_by(item.c.id).limit(1))).scalar()
+
+
 async def side(connection: AsyncConnection, sender: str, person_id: str) -> Side:
     """The person of this id, or whom they were found to be."""
     of_sender = select(person).where(person.c.organisation == sender)
     row = (await connection.execute(of_sender.where(person.c.id == person_id))).mappings().one()
     while row["merged_into"]:
         row = (await connection.execute(of_sender.where(person.c.id == row["merged_into"]))).mappings().one()
-    shown = ("id", "reference", "hub_id", "status", "submitted_at", "content")
+    shown = ("id", "reference", "hub_id", "status", "submitted_at", "content", "person_id", "patient_id")
     theirs = select(*(referral.c[name] for name in shown)).where(
-        referral.c.organisation == sender, referral.c.person_id == row["id"]
+        referral.c.organisation == sender, referral.c.person_id.in_(same_person(row["id"]))
     )
     held = select(person_key.c.key).where(person_key.c.organisation == sender, person_key.c.person_id == row["id"])
     return Side(
@@ -99,7 +121,7 @@ class Question:
 async def list_questions(
     connection: AsyncConnection, hubs: Iterable[str], state: str, after: str, limit: int
 ) -> list[Question]:
-    """Questions about referrals at these hubs, the oldest first, from the one after `after` (an id) on."""
+    """Questions that touch a person referred to these hubs, the oldest first, from the one after `after` (an id) on."""
     item = identity_item
     query = _of_hubs(hubs).where(item.c.state == state, item.c.id > after).order_by(item.c.id).limit(limit)
     return [await _question(connection, row) for row in (await connection.execute(query)).mappings().all()]
@@ -108,8 +130,8 @@ async def list_questions(
 async def read_question(
     connection: AsyncConnection, question_id: str, hubs: Iterable[str], *, lock: bool = False
 ) -> Question | None:
-    """The question, if it is about a referral at one of these hubs. Locked, nobody else decides about anybody of the
-    same sender until the end of the transaction."""
+    """The question, if either side has a referral at one of these hubs. Locked, nobody else decides about anybody of
+    the same sender until the end of the transaction."""
     query = _of_hubs(hubs).where(identity_item.c.id == question_id)
     found = (await connection.execute(query)).mappings().one_or_none()
     if found and lock:
@@ -120,8 +142,12 @@ async def read_question(
 
 
 def _of_hubs(hubs: Iterable[str]) -> Select[Any]:
-    same = (referral.c.organisation == identity_item.c.organisation) & (referral.c.id == identity_item.c.referral_id)
-    return select(identity_item).join(referral, same).where(referral.c.hub_id.in_(sorted(hubs)))
+    item = identity_item
+    theirs = select(referral.c.id).where(
+        referral.c.organisation == item.c.organisation, referral.c.hub_id.in_(sorted(hubs))
+    )
+    raised, known = referral.c.id == item.c.referral_id, referral.c.person_id == item.c.other_person_id
+    return select(item).where(theirs.where(raised).exists() | theirs.where(known).exists())
 
 
 async def _question(connection: AsyncConnection, row: RowMapping) -> Question:

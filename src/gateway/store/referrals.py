@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import instant
 from gateway.store.engine import Rows
+from gateway.store.people import same_person
 from gateway.store.schema import (
     attempt,
     contact,
@@ -128,7 +129,7 @@ async def list_at_hubs(
     if status:
         query = query.where(referral.c.status == status)
     if person_id:
-        query = query.where(referral.c.person_id == person_id)
+        query = query.where(referral.c.person_id.in_(same_person(person_id)))
     if updated_since:
         query = query.where(referral.c.updated_at >= updated_since)
     if after:

@@ -92,7 +92,7 @@ async def test_r15_handling_strict_refuses_what_is_unknown(gateway: Running, que
         "organization:Patient=Group/1",
         "_id=" + ",".join("a" * 201),
         "&".join(["family=a"] * 201),
-        "&".join(["link:Patient.name=a"] * 6),
+        "&".join(f"link:Patient.name=a{number}" for number in range(6)),
     ],
 )
 async def test_r16_what_cannot_be_read_is_refused_and_taught(gateway: Running, query: str) -> None:

@@ -56,6 +56,21 @@ async def test_r18_each_once_and_a_match_is_no_include(gateway: Running) -> None
     assert shown(bundle, "include") == [patient["id"]]
 
 
+async def test_r18_ten_at_most_and_each_once(gateway: Running) -> None:
+    patient = await create_patient(gateway, "Harrow")
+    seen = await create(gateway, observation(patient))
+
+    repeated = await search(gateway, "Patient?" + "&".join(["_revinclude=Observation:subject"] * 150))
+    assert shown(repeated, "include") == [seen["id"]]
+    assert link(repeated, "self") == "Patient?_revinclude=Observation%3Asubject&_count=50"
+
+    wanted = [f"_revinclude={one}" for one in revincludes_of("Patient")]
+    assert (await ask(gateway, f"Patient?{'&'.join(wanted[:10])}")).status_code == 200
+    answer = await ask(gateway, f"Patient?_include=Patient:link&{'&'.join(wanted[:10])}")
+    assert answer.status_code == 400
+    assert "10 _include and _revinclude at most" in answer.json()["issue"][0]["diagnostics"]
+
+
 async def test_r18_iterate_follows_a_line_to_its_end(gateway: Running) -> None:
     line: list[Json] = []
     for _ in range(4):

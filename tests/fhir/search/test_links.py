@@ -106,3 +106,10 @@ def narrow(gateway: Running, scope: str) -> None:
     """Gives the client `narrow` a token of the first trust with these scopes."""
     caller = Caller("demo-epr", "XND01", "epr", frozenset(scope.split()))
     gateway.tokens["narrow"] = gateway.app.state.gatekeeper.issue(caller)
+
+
+async def test_r16_many_types_are_told_by_the_one_often_meant(gateway: Running) -> None:
+    answer = await ask(gateway, "Task?focus.status=active")
+
+    assert answer.status_code == 400
+    assert "focus:ServiceRequest.status" in answer.json()["issue"][0]["diagnostics"]

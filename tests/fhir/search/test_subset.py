@@ -49,6 +49,20 @@ async def test_r19_the_elements_that_are_left(gateway: Running, query: str, elem
     assert await one(gateway, "Patient?_summary=false") == whole
 
 
+async def test_r19_elements_that_are_none_are_named(gateway: Running) -> None:
+    whole = await create_patient(gateway, "Harrow")
+
+    for names in ("nonsense", "name,nonsense", "Task.status", "name.nonsense,family"):
+        bundle = await search(gateway, f"Patient?_elements={names}")
+        patient, outcome = (entry["resource"] for entry in bundle["entry"])
+        assert patient == whole
+        assert f"_elements={names} " in outcome["issue"][0]["diagnostics"]
+        strict = await ask(gateway, f"Patient?_elements={names}", Prefer="handling=strict")
+        assert (strict.status_code, strict.json()["issue"][0]["code"]) == (400, "not-supported")
+    for names in ("name.family", "Patient.name.family", "name,deceased,deceasedBoolean"):
+        assert (await one(gateway, f"Patient?_elements={names}")).keys() == ALWAYS | {"name"}
+
+
 async def test_r19_required_elements_and_typed_names_stay(gateway: Running) -> None:
     await gateway.refer()
 
