@@ -10,6 +10,8 @@ the person was marked is taken out of the store again (gateway.revise.restrictin
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from gateway.errors import Issue, Rejected
+
 Json = dict[str, Any]
 RESTRICTED = frozenset({"R", "V", "REDACTED"})
 LABEL = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R", "display": "restricted"}
@@ -85,10 +87,10 @@ def _of_bundle(bundle: Json) -> Json:
 
 
 def _entry(entry: Json, own: Json, new: Json) -> Json:
-    """The entry with what is kept; the condition of a create names a practice as well as its record does."""
+    """The entry with what is kept. An emptied record of a practice is never put in the place of a full one, and the
+    condition of a request names a practice as well as its record does: it becomes a new one of its own."""
     if new is not own and _type(new) in PRACTICES and "request" in entry:
-        request = {name: value for name, value in entry["request"].items() if name != "ifNoneExist"}
-        return entry | {"request": request, "resource": new}
+        return entry | {"request": {"method": "POST", "url": _type(new)}, "resource": new}
     return entry | {"resource": new}
 
 
@@ -163,15 +165,45 @@ def is_restricted(resource: Json) -> bool:
     return any(str(label.get("code")) in RESTRICTED for label in _objects(_object(resource["meta"]).get("security")))
 
 
+def refuse_lost_label(sent: Json, before: Json, at: str, *, matched: bool = False) -> None:
+    """Raises Rejected when a restriction would be lifted, or passed over, without a word.
+
+    `matched`: what was sent stands for `before`, by its condition, and is not stored.
+    """
+    place = f"{at}.meta.security"
+    labels = _objects(_object(sent.get("meta")).get("security"))
+    if matched and is_restricted(sent) and not is_restricted(before):
+        text = f"{place}: the record that is here already is not marked restricted. PUT it with the label first."
+        raise Rejected(issues=[Issue("business-rule", text, place)])
+    if not matched and is_restricted(before) and not labels:
+        text = (
+            f"{place}: this record is marked restricted. Send the label with it, or another one (N) when the "
+            "restriction was lifted."
+        )
+        raise Rejected(issues=[Issue("business-rule", text, place)])
+
+
 def _stripped(person: Json) -> Json:
     kept = {name: value for name, value in person.items() if name not in LEFT_OUT[_type(person)]}
     if "contact" in kept:
         reach = [{name: part for name, part in one.items() if name not in REACH} for one in _objects(kept["contact"])]
         kept["contact"] = [one for one in reach if one]
-    if "extension" in kept:
-        kept["extension"] = [one for one in _objects(kept["extension"]) if not _says_where(one)]
-    kept = {name: value for name, value in kept.items() if value != []}
+    kept = {name: left for name, value in kept.items() if (left := _unplaced(value)) not in ([], {})}
     return person if kept == person else kept
+
+
+def _unplaced(value: Any) -> Any:
+    """Without the extensions that say where somebody is, wherever they stand."""
+    if isinstance(value, list):
+        left = [_unplaced(one) for one in value if not (isinstance(one, dict) and _places(one))]
+        return [one for one in left if one != {}]
+    if isinstance(value, dict):
+        return {name: left for name, one in value.items() if (left := _unplaced(one)) not in ([], {})}
+    return value
+
+
+def _places(one: Json) -> bool:
+    return "url" in one and _says_where(one)
 
 
 def _says_where(extension: Json) -> bool:

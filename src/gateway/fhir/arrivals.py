@@ -11,6 +11,7 @@ from gateway.fhir.exchange import Exchange
 from gateway.fhir.references import Found, name_of, names_by_entry, rewrite, servers_of, unknown_reference
 from gateway.ids import new_id, now
 from gateway.messages import Received
+from gateway.privacy import refuse_lost_label
 from gateway.revise import asks_to_cancel
 from gateway.sources import Known
 from gateway.store.resources import Resource, identifiers, load, load_around, read
@@ -61,7 +62,9 @@ def new_resource(content: Json, received: Received) -> Resource:
 
 
 def next_version(content: Json, before: Json, method: str) -> Resource:
-    """The version after `before`, stamped; with the reference of the referral as it was."""
+    """The version after `before`, stamped; with the reference of the referral as it was. Raises Rejected when it would
+    lift a person's restriction without saying so."""
+    refuse_lost_label(content, before, before["resourceType"])
     last = stored(f"{before['resourceType']}/{before['id']}", before)
     # Not older than the version before it, whatever the clock says.
     kept = Resource(last.type, last.id, last.version + 1, max(now(), last.updated_at), content, method)

@@ -14,6 +14,7 @@ from gateway.fhir.provenance import UNATTESTED, provenance_of
 from gateway.fhir.read import open_resource
 from gateway.messages import Answer, Received, first_answer
 from gateway.own_names import AlreadyReferred
+from gateway.privacy import refuse_lost_label
 from gateway.referrals import Accepted, accept
 
 FOUND = Issue("informational", "It was here before: nothing was stored.", severity="information")
@@ -51,7 +52,7 @@ async def _create_unless(exchange: Exchange, received: Received, content: Json, 
     type_ = content["resourceType"]
     id_ = await match_identifier(exchange, type_, named, "If-None-Exist")
     if id_ is not None:
-        return await give_stored(exchange, received, f"{type_}/{id_}")
+        return await give_stored(exchange, received, f"{type_}/{id_}", content)
     try:
         return await create_new(exchange, received, content, named)
     except AlreadyReferred as already:
@@ -60,10 +61,11 @@ async def _create_unless(exchange: Exchange, received: Received, content: Json, 
         return await give_stored(exchange, received, f"Task/{already.referral_id}")
 
 
-async def give_stored(exchange: Exchange, received: Received, reference: str) -> Answer:
-    """200 with what is stored, as it is; a repeat of the request gets the same."""
+async def give_stored(exchange: Exchange, received: Received, reference: str, sent: Json | None = None) -> Answer:
+    """200 with what is stored, as it is, for what was `sent`; a repeat of the request gets the same."""
     before = await current(exchange, reference)
     assert before is not None  # rows are never deleted
+    refuse_lost_label(sent or {}, before, before["resourceType"], matched=True)
     kept = stored(reference, before)
     provenance = provenance_of(exchange, received, kept)
     await resolve(exchange, provenance, {})

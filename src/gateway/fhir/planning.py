@@ -11,6 +11,7 @@ from gateway.fhir.entries import Write, same_resource
 from gateway.fhir.exchange import Exchange
 from gateway.fhir.update import is_same, misnamed, refuse_subset
 from gateway.messages import Received
+from gateway.privacy import refuse_lost_label
 from gateway.store.resources import Resource, load
 
 Json = dict[str, Any]
@@ -83,6 +84,7 @@ def _plan_one(exchange: Exchange, received: Received, write: Write, before: Json
     if write.method == "POST":
         if before is None:
             return Planned(write, new_resource(write.content, received), created=True)
+        refuse_lost_label(write.content, before, write.at, matched=True)
         return Planned(write, stored(f"{write.type}/{before['id']}", before))
     issue = misnamed(write.content, before, f"{write.at}.id")
     if issue:

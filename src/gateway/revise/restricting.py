@@ -14,7 +14,7 @@ from gateway.ids import first_id
 from gateway.privacy import LEFT_OUT, is_restricted, names_of, withhold_of
 from gateway.store import referrals
 from gateway.store.resources import Resource, save_keys
-from gateway.store.schema import message, referral, resource
+from gateway.store.schema import event, message, referral, resource
 from gateway.store.touched import naming
 from gateway.validation import dump, parse, parse_json
 from mappings.amendment import without_where
@@ -118,10 +118,31 @@ async def _forget_in_referral(connection: AsyncConnection, organisation: str, id
     stored = await referrals.load(connection, organisation, id_, lock=True)
     assert stored is not None  # it was found just now
     content, standing = orjson.loads(stored.row["content"]), stored.standing
-    person = {name: value for name, value in content["person"].items() if name not in REACH}
-    if "contacts" in person:
-        person["contacts"] = [{name: one[name] for name in one if name != "phone"} for one in person["contacts"]]
-    content["person"] = person | {"sensitive": True}
+    content["person"] = _out_of_reach(content["person"])
     left = standing.model_copy(update={"amendments": without_where(standing.amendments)})
     columns = {"content": dump(content).decode(), "standing": referrals.standing_column(left)}
     await connection.execute(update(referral).filter_by(organisation=organisation, id=id_).values(columns))
+    await _forget_answers(connection, organisation, id_)
+
+
+async def _forget_answers(connection: AsyncConnection, organisation: str, id_: str) -> None:
+    """In what link workers' systems were answered when they changed the referral, kept for their retries."""
+    query = select(event.c.actor, event.c.request_id).filter_by(organisation=organisation, referral_id=id_)
+    for row in (await connection.execute(query)).all():
+        actor = orjson.loads(row.actor)
+        if actor["role"] != "platform":
+            continue
+        given = {"organisation": actor["organisation"], "client_id": actor["client"], "request_id": row.request_id}
+        found = (await connection.execute(select(message.c.answer).filter_by(**given))).scalar_one_or_none()
+        answer = orjson.loads(found) if found else {}
+        if "referral" in answer:
+            answer["referral"]["person"] = _out_of_reach(answer["referral"]["person"])
+            answer["amendments"] = []
+            await connection.execute(update(message).filter_by(**given).values(answer=dump(answer).decode()))
+
+
+def _out_of_reach(person: Json) -> Json:
+    left = {name: value for name, value in person.items() if name not in REACH}
+    if left.get("contacts"):
+        left["contacts"] = [{name: one[name] for name in one if name != "phone"} for one in left["contacts"]]
+    return left | {"sensitive": True}
