@@ -144,15 +144,21 @@ def _answer(
         request if request in here else one.task.reference: one for request, one in zip(requests, accepted, strict=True)
     }
     entries: list[Json] = [{"response": {"status": "200 OK"}} for _ in range(size)]
+    prefer = exchange.prefer  # read from the header each time
     for one in planned:
-        entries[one.write.index] = _entry(exchange, one, tasks, about, unheard(arrival, one.kept))
+        entries[one.write.index] = _entry(exchange, prefer, one, tasks, about, unheard(arrival, one.kept))
     body = dump({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
     target = f"Task/{accepted[0].id}" if accepted else None
     return Answer(200, body, target=target)
 
 
 def _entry(
-    exchange: Exchange, one: Planned, tasks: dict[str, Accepted], about: dict[str, Accepted], unheard: list[Issue]
+    exchange: Exchange,
+    prefer: str,
+    one: Planned,
+    tasks: dict[str, Accepted],
+    about: dict[str, Accepted],
+    unheard: list[Issue],
 ) -> Json:
     reference = one.kept.reference
     shown = tasks[reference].task if reference in tasks else one.shown
@@ -167,7 +173,7 @@ def _entry(
     }
     # What the gateway changed comes back unless it is unwanted: the reference is read out from it.
     changed = (one.created or one.revision) and shown.type in {"ServiceRequest", "Task"}
-    wanted = exchange.prefer == "representation" or (changed and exchange.prefer != "minimal")
+    wanted = prefer == "representation" or (changed and prefer != "minimal")
     if wanted and (one.created or exchange.may_read(shown.type)):
         entry["resource"] = shown.content
     findings = about[reference].warnings if reference in about else unheard
