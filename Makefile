@@ -60,7 +60,7 @@ migration: $(DEV) ## A migration from changed tables: make migration m="what cha
 	@$(BIN)/python tools/new_migration.py "$(m)"
 
 lock: $(DEV) ## Pins dependencies anew (needs uv)
-	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
-	uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile pyproject.toml --extra build --extra hl7v2 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
+	uv pip compile pyproject.toml --extra build --extra hl7v2 --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
 
 .PHONY: help demo serve test check fuzz bench corpus-table profile-table rest-checklist contract migration lock
