@@ -9,10 +9,12 @@ import asyncio
 import socket
 import ssl
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -38,7 +40,7 @@ class Reply:
 
 
 def tls_context(
-    certificate: Path | None = None, key: Path | None = None, authority: Path | None = None
+    certificate: Path | str | None = None, key: Path | str | None = None, authority: Path | str | None = None
 ) -> ssl.SSLContext:
     """How neighbours are known, and, with a certificate and its key, how they know us (mutual TLS; PEM files).
 
@@ -130,6 +132,10 @@ class Neighbour:
         """PUT {url}/{path}. Waits for a free connection; from then on nothing that happens raises."""
         return await self._send("PUT", path, headers, body, MOST_READ)
 
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str], most: int = MOST_READ) -> Reply:
+        """POST {url}/{path}, or {url} itself when the path is empty; as `put` otherwise."""
+        return await self._send("POST", path, headers, body, most)
+
     async def get(self, path: str, headers: Mapping[str, str], most: int) -> Reply:
         """GET {url}/{path}, of whose answer `most` bytes are read; as `put` otherwise."""
         return await self._send("GET", path, headers, None, most)
@@ -137,7 +143,7 @@ class Neighbour:
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, most: int) -> Reply:
         request = httpx.Request(
             method,
-            f"{self._called}/{path}",
+            f"{self._called}/{path}" if path else self._called,
             headers={**self._headers, **headers},
             content=body,
             extensions={"timeout": self._timeout, **self._extensions},
@@ -164,8 +170,8 @@ class Neighbour:
                 finally:
                     await response.aclose()
             phase = "done"
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError):
-            phase = "connect"
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError) as trouble:
+            phase = "tls" if _is_about_tls(trouble) else "connect"
         except (httpx.WriteError, httpx.WriteTimeout):
             phase = "send"
         except (httpx.TransportError, TimeoutError):
@@ -173,6 +179,68 @@ class Neighbour:
         milliseconds = round((time.perf_counter() - started) * 1000)
         return Reply(phase, milliseconds, status, headers, bytes(body[:most]))
 
+    @property
+    def is_idle(self) -> bool:
+        return self._free.qsize() == len(self._lines)
+
     async def close(self) -> None:
         for line in self._lines:
             await line.aclose()
+
+
+class Neighbours:
+    """The connections to any number of neighbours of one kind, each with its own few, made when first needed.
+
+    A neighbour that cannot be reached is forgotten: its name may lead elsewhere by the next time, and another of its
+    addresses has its turn.
+    """
+
+    def __init__(self, seconds: float, connections: int) -> None:
+        self._seconds = seconds
+        self._connections = connections
+        self._known: dict[str, Neighbour] = {}
+        self._turns: Counter[str] = Counter()
+        self._forgotten: list[Neighbour] = []  # others may still be in the middle of an exchange over them
+
+    async def at(self, url: str, options: Mapping[str, Any]) -> Neighbour:
+        """The neighbour at this address, as its registered options say: `private`, and `tls` with PEM files.
+
+        Raises DestinationError when it is not to be called, or its name or its certificate files cannot be used.
+        """
+        key = repr((url, options.get("private"), options.get("tls")))
+        if key not in self._known:
+            tls = options.get("tls") or {}
+            try:
+                context = tls_context(tls.get("certificate"), tls.get("key"), tls.get("authority"))
+            except OSError:  # ssl.SSLError is one too
+                raise DestinationError("The certificate files registered for it cannot be used.") from None
+            check_destination(url)
+            try:
+                addresses = await addresses_of(url, private=bool(options.get("private")))
+            except OSError:
+                raise DestinationError("The host has no address.") from None
+            if key not in self._known:  # nobody else has made it meanwhile
+                address = addresses[self._turns[key] % len(addresses)]
+                self._known[key] = Neighbour(url, self._seconds, self._connections, context, address)
+        return self._known[key]
+
+    async def forget(self, neighbour: Neighbour) -> None:
+        for key in [key for key, one in self._known.items() if one is neighbour]:
+            self._forgotten.append(self._known.pop(key))
+            self._turns[key] += 1
+        for one in [one for one in self._forgotten if one.is_idle]:
+            self._forgotten.remove(one)
+            await one.close()
+
+    async def close(self) -> None:
+        for neighbour in [*self._known.values(), *self._forgotten]:
+            await neighbour.close()
+
+
+def _is_about_tls(trouble: BaseException | None) -> bool:
+    """Whether an SSL error is the cause: connected, but the certificate or the protocol does not do."""
+    while trouble is not None:
+        if isinstance(trouble, ssl.SSLError):
+            return True
+        trouble = trouble.__cause__ or trouble.__context__
+    return False

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.hearing import heard_by
 from gateway.ids import instant
 from gateway.journal import journal_rows
 from gateway.later import settle
@@ -59,7 +60,7 @@ async def advance(
     changed = {"status": standing.status, "task_status": content["status"], "version": version, "updated_at": at}
     row = before.row | (columns or {}) | changed | {"standing": referrals.standing_column(standing)}
     after = Stored(row, standing)
-    heard = await referrals.destinations(connection, organisation)
+    heard = heard_by(await referrals.listeners(connection), organisation, before.row["hub_id"])
     await referrals.save(connection, before, after)
     await resources.save_keys(connection, organisation, task, shown)
     await referrals.insert(

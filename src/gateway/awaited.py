@@ -65,8 +65,8 @@ def version_rows(
 ) -> list[Rows]:
     row = {"organisation": caller.organisation, "id": task.id, "version": task.version}
     change = {"to": state} | ({"reason": reason} if reason else {})
-    destinations = gateway.directory.destinations(caller.organisation)
-    return journal_rows(row, dump(task.content), state, change, caller, context, destinations, task.updated_at)
+    heard = gateway.directory.heard_by(caller.organisation, None)
+    return journal_rows(row, dump(task.content), state, change, caller, context, heard, task.updated_at)
 
 
 async def take_back(

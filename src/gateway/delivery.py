@@ -1,7 +1,8 @@
 """The worker: claims due deliveries, sends each through its adapter, records the attempt, decides what is next.
 
-No database session is open while a neighbour is called. Each destination has its own few places, so a slow one fills
-its own and slows no other. Retries live in rows: a worker that dies loses nothing, its leases run out.
+No database session is open while a neighbour is called. Each destination has its own claims and its own few places, so
+a slow one fills its own and slows no other; one that fails is tried by one delivery at a time (`gateway.health`), and
+once it is back it gets more by and by. Retries live in rows: a worker that dies loses nothing, its leases run out.
 """
 
 import asyncio
@@ -9,25 +10,31 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
+import orjson
 import structlog
 
-from adapters.ports import Answer, EprAdapter, TaskUpdate
+from adapters.ports import Adapter, Answer, Update
 from adapters.rio.callback import FhirCallback
+from gateway.health import FAILING_AFTER
 from gateway.ids import now
 from gateway.settings import Settings
-from gateway.store.deliveries import Claimed, Destination, Outcome, claim, finish, next_due, release
+from gateway.store.deliveries import Claimed, Outcome, Ready, claim, ready, release, take_probe, told_beside
 from gateway.store.engine import Store
+from gateway.store.outcomes import finish
 
 PLACES = 8  # sends at a time to one destination; more connections cost more than they bring
-BATCH = 50  # deliveries claimed together
+BATCH = 50  # deliveries of one destination claimed together
 LONGEST_PAUSE = 30.0  # seconds between two looks at a database in trouble
+REFUSALS = frozenset({400, 409, 410, 412, 413, 422})  # of this update: the destination itself is well
 
 log = structlog.get_logger()
 
 
 async def run(
-    store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, EprAdapter] | None = None
+    store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, Adapter] | None = None
 ) -> None:
     """Delivers until `stop` is set, then lets what is on its way arrive. `adapters` are by kind of destination."""
     adapters = adapters or {"fhir-callback": FhirCallback(settings.send_timeout_seconds, PLACES)}
@@ -51,17 +58,18 @@ def next_wait(attempt: int, answer: Answer, retry_seconds: Sequence[float], chan
 
 
 class Worker:
-    """One process's worker. `taken` counts, for each destination, the deliveries that are claimed and not yet sent."""
+    """One process's worker. `taken` counts, for each destination, the deliveries that are claimed and not yet sent;
+    `allowed` how many there may be, where it was in trouble; `trouble` its failures in a row that were met here."""
 
-    def __init__(
-        self, store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, EprAdapter]
-    ) -> None:
+    def __init__(self, store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, Adapter]) -> None:
         self.store = store
         self.settings = settings
         self.stop = stop
         self.adapters = adapters
-        self.taken: Counter[Destination] = Counter()
-        self.places: defaultdict[Destination, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PLACES))
+        self.taken: Counter[str] = Counter()
+        self.allowed: defaultdict[str, int] = defaultdict(lambda: PLACES)
+        self.trouble: Counter[str] = Counter()
+        self.places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PLACES))
         self.sending: set[asyncio.Task[None]] = set()
         self.outcomes: list[Outcome] = []
         self.unsent: list[Claimed] = []
@@ -92,77 +100,120 @@ class Worker:
                     await first_of(wait, self.stop, self.store.committed)
 
     async def _claim_due(self) -> float:
-        """Claims a batch and starts to send it. Returns the seconds until there may be more."""
-        busy = [destination for destination, taken in self.taken.items() if taken >= PLACES]
-        due_at = await next_due(self.store, busy)  # a look first: a claim locks, and wakes whoever waits for commits
-        if due_at is None or due_at > now():
-            return min(self.settings.poll_seconds, seconds_until(due_at) if due_at else LONGEST_PAUSE)
-        claimed = await claim(self.store, self.settings.lease_seconds, BATCH, busy)
-        for each in claimed:
-            self.taken[each.destination] += 1
-            task = asyncio.create_task(self._send(each))
-            self.sending.add(task)
-            task.add_done_callback(self.sending.discard)
-        if claimed:
+        """Claims for each destination that has room, starts to send; returns the seconds until there may be more."""
+        busy = [destination for destination, taken in self.taken.items() if taken >= self.allowed[destination]]
+        waiting = await ready(self.store, busy)  # a look first: a claim locks, and wakes whoever waits for commits
+        if not waiting or waiting[0].due_at > now():
+            return min(self.settings.poll_seconds, seconds_until(waiting[0].due_at) if waiting else LONGEST_PAUSE)
+        moment = now()
+        started = 0
+        for one in waiting:
+            if one.due_at <= moment:
+                started += await self._claim_for(one)
+        if started:
             return 0
         self.store.committed.clear()  # another worker was first; our own empty commit is no news
         return self.settings.poll_seconds
 
-    async def _send(self, claimed: Claimed) -> None:
+    async def _claim_for(self, one: Ready) -> int:
+        destination, seconds = one.destination_id, self.settings.lease_seconds
+        if one.failing:
+            if self.taken[destination] or not await take_probe(self.store, destination, seconds):
+                return 0
+            self.allowed[destination] = 1
+        probe = one.failing or self.trouble[destination] >= FAILING_AFTER  # others may get through to it
+        room = self.allowed[destination]
+        claimed = await claim(self.store, destination, seconds, BATCH if room == PLACES else room)
+        for each in claimed:
+            self.taken[destination] += 1
+            task = asyncio.create_task(self._send(each, probe=probe))
+            self.sending.add(task)
+            task.add_done_callback(self.sending.discard)
+        return len(claimed)
+
+    async def _send(self, claimed: Claimed, *, probe: bool) -> None:
+        destination = claimed.destination_id
         try:
-            async with self.places[claimed.destination]:
+            async with self.places[destination]:
                 lease_left = seconds_until(claimed.leased_until)
-                if self.stop.is_set() or lease_left < self.settings.send_timeout_seconds:
+                in_trouble = self.trouble[destination] >= FAILING_AFTER and not probe
+                if self.stop.is_set() or in_trouble or lease_left < self.settings.send_timeout_seconds:
                     self.unsent.append(claimed)
                 else:
                     at = now()
-                    answer = await self._ask(claimed, at, lease_left)
-                    self.outcomes.append(self._decide(claimed, at, answer))
+                    outcome = self._decide(claimed, at, await self._ask(claimed, at, lease_left))
+                    self.outcomes.append(outcome)
+                    self.trouble[destination] = self.trouble[destination] + 1 if outcome.blames_destination else 0
+                    more = 1 if outcome.blames_destination else self.allowed[destination] + 1
+                    self.allowed[destination] = min(PLACES, more)
         finally:
-            self.taken[claimed.destination] -= 1
+            self.taken[destination] -= 1
         if self.recorder is None or self.recorder.done():
             self.recorder = asyncio.create_task(self._record())
 
     async def _ask(self, claimed: Claimed, at: datetime, lease_left: float) -> Answer:
         """The adapter's answer; an adapter that crashes or never ends has failed this attempt and nothing else."""
-        update = TaskUpdate(
-            delivery_id=claimed.id,
-            task_id=claimed.referral_id,
-            version=claimed.number,
-            body=claimed.body,
-            correlation_id=claimed.correlation_id,
-            request_id=claimed.id,
-            url=claimed.url,
-            secret=claimed.secret,
-        )
         try:
             async with asyncio.timeout(lease_left):
-                return await self.adapters[claimed.kind].send_task(update)
+                adapter = self.adapters[claimed.kind]
+                return await adapter.send(await self._update(claimed, adapter))
         except Exception as trouble:
             log.error("adapter crashed", kind=claimed.kind, delivery=claimed.id, error=type(trouble).__name__)
             milliseconds = round((now() - at).total_seconds() * 1000)
             return Answer("answer", milliseconds, answer=f"(the adapter failed: {type(trouble).__name__})")
 
+    async def _update(self, claimed: Claimed, adapter: Adapter) -> Update:
+        referral = focus = None
+        if adapter.needs_referral or claimed.focus:
+            referral, focus = await told_beside(self.store, claimed, with_referral=adapter.needs_referral)
+        return Update(
+            delivery_id=claimed.id,
+            task_id=claimed.referral_id,
+            version=claimed.number,
+            body=claimed.body,
+            event_type=claimed.event_type,
+            at=claimed.at,
+            correlation_id=claimed.correlation_id,
+            url=claimed.url,
+            secret=claimed.secret,
+            options=options_of(claimed.content),
+            unsure=claimed.attempt > 1,
+            previous=claimed.previous,
+            referral=orjson.loads(referral) if referral else None,
+            event_number=claimed.event_number,
+            focus=orjson.loads(focus) if focus else None,
+        )
+
     def _decide(self, claimed: Claimed, at: datetime, answer: Answer) -> Outcome:
-        state, due_at, failure = "delivered", at, None
+        schedule = options_of(claimed.content).get("retry_seconds") or self.settings.retry_seconds
+        state, due_at, failure, down = "delivered", at, None, False
         if not answer.delivered:
-            wait = next_wait(claimed.attempt, answer, self.settings.retry_seconds, random.random())  # noqa: S311
+            wait = next_wait(claimed.attempt, answer, schedule, random.random())  # noqa: S311 - jitter
             state = "dead" if wait is None else "due"
             due_at = now() + timedelta(seconds=wait or 0)
-            failure = f"answered {answer.status}" if answer.status else f"no answer ({answer.phase})"
-            if answer.status and answer.status < 300:
-                failure += " with an error"
+            failure, down = failure_of(answer), is_down(answer)
             log.warning(
                 "not delivered",
                 delivery=claimed.id,
-                destination=claimed.destination,
+                destination=claimed.destination_id,
                 attempt=claimed.attempt,
                 failure=failure,
                 state=state,
                 correlation_id=claimed.correlation_id,
             )
         return Outcome(
-            claimed, state, due_at, at, answer.milliseconds, answer.phase, answer.status, answer.answer, failure
+            claimed,
+            state,
+            due_at,
+            at,
+            answer.milliseconds,
+            answer.phase,
+            answer.status,
+            answer.answer,
+            failure,
+            blames_destination=down,
+            leave_alone=min(answer.retry_after, max(schedule)) if down and answer.retry_after else None,
+            version=answer.version,
         )
 
     async def _record(self) -> None:
@@ -197,3 +248,24 @@ async def first_of(seconds: float, *events: asyncio.Event) -> None:
     await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:
         task.cancel()
+
+
+def failure_of(answer: Answer) -> str:
+    """Why an attempt did not succeed, in a few words."""
+    if answer.phase == "fault":
+        return f"answered {answer.status} with an error"
+    return f"answered {answer.status}" if answer.status else f"no answer ({answer.phase})"
+
+
+def is_down(answer: Answer) -> bool:
+    """Whether a failed attempt says that the destination itself is in trouble, not this update alone."""
+    if answer.down is not None:
+        return answer.down
+    return answer.phase != "fault" and answer.status not in REFUSALS
+
+
+@lru_cache(maxsize=1024)
+def options_of(content: str) -> Mapping[str, Any]:
+    """What is registered for a destination's kind; not to be changed by who asks."""
+    options: dict[str, Any] = orjson.loads(content)
+    return options

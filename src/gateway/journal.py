@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from gateway.hearing import Heard
 from gateway.ids import new_id
 from gateway.security import Caller
 from gateway.store.engine import Rows
@@ -20,14 +21,14 @@ def journal_rows(
     change: dict[str, Any],
     caller: Caller,
     context: RequestContext,
-    destinations: Sequence[str],
+    heard: Sequence[Heard],
     at: datetime,
 ) -> list[Rows]:
     """The rows to store in the transaction that changes the referral.
 
     `referral_row` is the referral after the change: its `version` numbers the event and the Task. `task` is that
-    Task version as it will be read and sent, byte for byte; `destinations` the ids of those of the sender's
-    organisation that are not disabled; `change` what changed, as JSON.
+    Task version as it will be read and sent, byte for byte; `heard` who must hear of it; `change` what
+    changed, as JSON.
     """
     organisation, referral_id, number = (referral_row[key] for key in ("organisation", "id", "version"))
     rows: list[Rows] = [
@@ -62,8 +63,8 @@ def journal_rows(
             ],
         ),
     ]
-    if destinations:
-        rows.append((delivery, [_due(organisation, referral_id, number, each, at) for each in destinations]))
+    if heard:
+        rows.append((delivery, [_due(organisation, referral_id, number, each, at) for each in heard]))
     return rows
 
 
@@ -78,13 +79,15 @@ def actor_of(caller: Caller) -> str:
     return orjson.dumps(actor).decode()
 
 
-def _due(organisation: str, referral_id: str, number: int, destination_id: str, at: datetime) -> dict[str, Any]:
+def _due(organisation: str, referral_id: str, number: int, heard: Heard, at: datetime) -> dict[str, Any]:
     return {
         "organisation": organisation,
         "id": new_id(),
         "referral_id": referral_id,
         "number": number,
-        "destination_id": destination_id,
+        "destination_id": heard.destination_id,
+        "focus": heard.focus,
+        "event_number": heard.event_number,
         "state": "due",
         "due_at": at,
         "attempts": 0,

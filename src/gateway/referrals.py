@@ -282,7 +282,7 @@ def _refer(
         {"to": "submitted"},
         caller,
         context,
-        gateway.directory.destinations(caller.organisation),
+        gateway.directory.heard_by(caller.organisation, hub["id"]),
         at,
     )
     return Accepted(referral_id, reference, task, findings, rows)

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +19,8 @@ from tests.contract.written import Written
 from tools.contract.stage import set_stage
 from tools.contract.telling import FORM, Exchange
 
-from adapters.ports import TaskUpdate
+import adapters.http
+from adapters.ports import Update
 from adapters.rio.callback import FhirCallback
 from gateway.demo.parties import private_key
 from gateway.ids import instant, now
@@ -130,15 +132,19 @@ def test_the_schemas_refuse_what_is_not_r4(written: Written) -> None:
 
 
 @respx.mock
-async def test_an_update_is_pushed_as_described(written: Written) -> None:
+async def test_an_update_is_pushed_as_described(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     update = written.gateway["webhooks"]["taskUpdate"]["put"]
     body = json.dumps(update["requestBody"]["content"]["application/fhir+json"]["examples"]["task"]["value"]).encode()
     secret = "whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz"
     pushed = respx.put("https://epr.example/FHIR/R4/Task/t1").respond(204)
     callback = FhirCallback(seconds=1)
 
-    answer = await callback.send_task(
-        TaskUpdate("d1", "t1", 3, body, "c1", "d1", "https://epr.example/FHIR/R4", secret)
+    async def looked_up(url: str, *, private: bool) -> list[str]:
+        return ["epr.example"]
+
+    monkeypatch.setattr(adapters.http, "addresses_of", looked_up)
+    answer = await callback.send(
+        Update("d1", "t1", 3, body, "accepted", datetime.now(UTC), "c1", "https://epr.example/FHIR/R4", secret)
     )
     await callback.close()
 

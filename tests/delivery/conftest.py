@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from sqlalchemy import select
 
-from adapters.ports import EprAdapter
+from adapters.ports import Adapter
 from adapters.rio.mock import build_mock
 from gateway.delivery import run
 from gateway.ids import instant, new_id, now
@@ -93,14 +93,18 @@ class Due:
 
     store: Store
 
-    async def destination(self, url: str, name: str = "epr", secret: str = SECRET) -> None:
+    async def destination(self, url: str, name: str = "epr", secret: str = SECRET, **options: Any) -> None:
         row = {
             "organisation": TRUST,
             "id": name,
             "kind": "fhir-callback",
             "url": url,
             "secret": secret,
+            "owner": "Integration desk, 01632 960150",
+            "content": json.dumps({"private": True} | options),
             "state": "healthy",
+            "failures": 0,
+            "events": 0,
         }
         await self.store.write([(destination, [row])])
 
@@ -223,7 +227,7 @@ def working(store: Store, settings: Settings) -> Working:
 
     @asynccontextmanager
     async def work(
-        adapters: Mapping[str, EprAdapter] | None = None, on: Store | None = None, **changed: Any
+        adapters: Mapping[str, Adapter] | None = None, on: Store | None = None, **changed: Any
     ) -> AsyncIterator[None]:
         stop = asyncio.Event()
         worker = asyncio.create_task(run(on or store, settings.model_copy(update=changed), stop, adapters))

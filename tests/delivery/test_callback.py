@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import Webhook
 
-from adapters.http import tls_context
-from adapters.ports import Answer, TaskUpdate
+import adapters.http
+from adapters.ports import Answer, Update
 from adapters.rio.callback import FhirCallback
 
 URL = "https://epr.example/FHIR/R4"
@@ -33,9 +33,25 @@ async def callback() -> AsyncIterator[FhirCallback]:
     await callback.close()
 
 
+def an_update(url: str, body: bytes, secret: str, **options: Any) -> Update:
+    options = {"private": True} | options
+    return Update("d1", "t1", 3, body, "accepted", datetime.now(UTC), "c1", url, secret, options)
+
+
+@pytest.fixture(autouse=True)
+def known_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The invented host has no address; a call by its name is what respx answers."""
+    look_up = adapters.http.addresses_of
+
+    async def addresses_of(url: str, *, private: bool) -> list[str]:
+        return ["epr.example"] if url.startswith("https://epr.example") else await look_up(url, private=private)
+
+    monkeypatch.setattr(adapters.http, "addresses_of", addresses_of)
+
+
 @pytest.fixture
-def update(secret: str) -> TaskUpdate:
-    return TaskUpdate("d1", "t1", 3, TASK, "c1", "d1", URL, secret)
+def update(secret: str) -> Update:
+    return an_update(URL, TASK, secret)
 
 
 def outcome(code: str, diagnostics: str = "") -> dict[str, Any]:
@@ -47,11 +63,11 @@ def outcome(code: str, diagnostics: str = "") -> dict[str, Any]:
 
 @respx.mock
 async def test_it_puts_the_task_as_stored_signed_and_with_its_ids(
-    callback: FhirCallback, update: TaskUpdate, secret: str
+    callback: FhirCallback, update: Update, secret: str
 ) -> None:
     route = respx.put(f"{URL}/Task/t1").respond(200)
 
-    answer = await callback.send_task(update)
+    answer = await callback.send(update)
 
     assert (answer.delivered, answer.phase, answer.status) == (True, "done", 200)
     request = route.calls.last.request
@@ -86,22 +102,22 @@ async def test_it_puts_the_task_as_stored_signed_and_with_its_ids(
 )
 @respx.mock
 async def test_what_each_answer_means(
-    callback: FhirCallback, update: TaskUpdate, status: int, body: dict[str, Any] | None, delivered: bool, gone: bool
+    callback: FhirCallback, update: Update, status: int, body: dict[str, Any] | None, delivered: bool, gone: bool
 ) -> None:
     respx.put(f"{URL}/Task/t1").respond(status, json=body)
 
-    answer = await callback.send_task(update)
+    answer = await callback.send(update)
 
     assert (answer.status, answer.delivered, answer.gone) == (status, delivered, gone)
 
 
 @respx.mock
-async def test_of_a_fault_inside_a_200_nobody_knows_what_it_did(callback: FhirCallback, update: TaskUpdate) -> None:
+async def test_of_a_fault_inside_a_200_nobody_knows_what_it_did(callback: FhirCallback, update: Update) -> None:
     respx.put(f"{URL}/Task/t1").respond(200, json=outcome("processing", "not saved"))
 
-    answer = await callback.send_task(update)
+    answer = await callback.send(update)
 
-    assert (answer.phase, answer.answer) == ("answer", "processing: not saved")
+    assert (answer.phase, answer.answer) == ("fault", "processing: not saved")
 
 
 @pytest.mark.parametrize(
@@ -115,11 +131,11 @@ async def test_of_a_fault_inside_a_200_nobody_knows_what_it_did(callback: FhirCa
 )
 @respx.mock
 async def test_retry_after_in_seconds_or_as_a_date(
-    callback: FhirCallback, update: TaskUpdate, value: str, at_least: float, at_most: float
+    callback: FhirCallback, update: Update, value: str, at_least: float, at_most: float
 ) -> None:
     respx.put(f"{URL}/Task/t1").respond(503, headers={"Retry-After": value})
 
-    retry_after = (await callback.send_task(update)).retry_after
+    retry_after = (await callback.send(update)).retry_after
 
     assert retry_after is not None
     assert at_least <= retry_after <= at_most
@@ -128,11 +144,11 @@ async def test_retry_after_in_seconds_or_as_a_date(
 @pytest.mark.parametrize("value", ["soon", "-5", "1e9", ""])
 @respx.mock
 async def test_a_retry_after_that_says_nothing_is_passed_over(
-    callback: FhirCallback, update: TaskUpdate, value: str
+    callback: FhirCallback, update: Update, value: str
 ) -> None:
     respx.put(f"{URL}/Task/t1").respond(503, headers={"Retry-After": value})
 
-    assert (await callback.send_task(update)).retry_after is None
+    assert (await callback.send(update)).retry_after is None
 
 
 @pytest.mark.parametrize(
@@ -149,11 +165,11 @@ async def test_a_retry_after_that_says_nothing_is_passed_over(
 )
 @respx.mock
 async def test_trouble_on_the_way_says_how_far_it_got(
-    callback: FhirCallback, update: TaskUpdate, error: type[Exception], phase: str
+    callback: FhirCallback, update: Update, error: type[Exception], phase: str
 ) -> None:
     respx.put(f"{URL}/Task/t1").mock(side_effect=error)
 
-    answer = await callback.send_task(update)
+    answer = await callback.send(update)
 
     assert (answer.phase, answer.status, answer.delivered) == (phase, None, False)
 
@@ -183,11 +199,11 @@ async def neighbour(speak: Speak, tls: ssl.SSLContext | None = None) -> AsyncIte
         yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-def to(url: str, update: TaskUpdate) -> TaskUpdate:
-    return TaskUpdate("d1", "t1", 3, update.body, "c1", "d1", url, update.secret)
+def to(url: str, update: Update, **options: Any) -> Update:
+    return an_update(url, update.body, update.secret, **options)
 
 
-async def test_a_redirect_is_not_followed(callback: FhirCallback, update: TaskUpdate) -> None:
+async def test_a_redirect_is_not_followed(callback: FhirCallback, update: Update) -> None:
     visitors = []
 
     async def elsewhere(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -200,12 +216,12 @@ async def test_a_redirect_is_not_followed(callback: FhirCallback, update: TaskUp
             writer.write(f"HTTP/1.1 307 Moved\r\nLocation: {other}/\r\nContent-Length: 0\r\n\r\n".encode())
 
         async with neighbour(redirect) as url:
-            answer = await callback.send_task(to(url, update))
+            answer = await callback.send(to(url, update))
 
     assert (answer.status, answer.delivered, visitors) == (307, False, [])
 
 
-async def test_an_answer_of_a_gigabyte_is_not_read(callback: FhirCallback, update: TaskUpdate) -> None:
+async def test_an_answer_of_a_gigabyte_is_not_read(callback: FhirCallback, update: Update) -> None:
     written = 0
 
     async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -217,14 +233,14 @@ async def test_an_answer_of_a_gigabyte_is_not_read(callback: FhirCallback, updat
             written += 65_536
 
     async with neighbour(flood) as url:
-        answer = await callback.send_task(to(url, update))
+        answer = await callback.send(to(url, update))
 
     assert answer.delivered  # its status had come
     assert len(answer.answer) < 100
     assert written < 50_000_000  # what fits in the buffers between us
 
 
-async def test_an_answer_that_drips_is_cut_off(callback: FhirCallback, update: TaskUpdate) -> None:
+async def test_an_answer_that_drips_is_cut_off(callback: FhirCallback, update: Update) -> None:
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Patience: much\r\n" * 100:
             writer.write(bytes([byte]))
@@ -232,7 +248,7 @@ async def test_an_answer_that_drips_is_cut_off(callback: FhirCallback, update: T
             await asyncio.sleep(0.05)
 
     async with neighbour(drip) as url:
-        answer = await callback.send_task(to(url, update))
+        answer = await callback.send(to(url, update))
 
     assert (answer.phase, answer.status, answer.delivered) == ("answer", None, False)
 
@@ -240,18 +256,18 @@ async def test_an_answer_that_drips_is_cut_off(callback: FhirCallback, update: T
 @pytest.mark.parametrize(
     "noise", [b"", b"not HTTP at all\r\n\r\n", b"HTTP/1.1 999999 ?\r\n\r\n", b"\x16\x03\x01\x00" * 50]
 )
-async def test_what_is_no_http_is_no_answer(callback: FhirCallback, update: TaskUpdate, noise: bytes) -> None:
+async def test_what_is_no_http_is_no_answer(callback: FhirCallback, update: Update, noise: bytes) -> None:
     async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(noise)
 
     async with neighbour(speak) as url:
-        answer = await callback.send_task(to(url, update))
+        answer = await callback.send(to(url, update))
 
     assert (answer.phase, answer.delivered) == ("answer", False)
 
 
-async def test_a_refused_destination_is_a_failed_attempt(callback: FhirCallback, update: TaskUpdate) -> None:
-    answer = await callback.send_task(to("http://epr.example/FHIR/R4", update))
+async def test_a_refused_destination_is_a_failed_attempt(callback: FhirCallback, update: Update) -> None:
+    answer = await callback.send(to("http://epr.example/FHIR/R4", update))
 
     assert (answer.phase, answer.delivered) == ("connect", False)
     assert "https://" in answer.answer
@@ -282,7 +298,7 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.pem", folder / f"{name}.key"
 
 
-async def test_mutual_tls_and_nothing_less(tmp_path: Path, update: TaskUpdate) -> None:
+async def test_mutual_tls_and_nothing_less(tmp_path: Path, update: Update) -> None:
     epr, ours = certificate(tmp_path, "epr"), certificate(tmp_path, "gateway")
     strict = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ours[0])
     strict.load_cert_chain(*epr)
@@ -292,18 +308,18 @@ async def test_mutual_tls_and_nothing_less(tmp_path: Path, update: TaskUpdate) -
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
 
-    async def send(url: str, tls: ssl.SSLContext) -> Answer:
-        callback = FhirCallback(2, tls=tls)
+    async def send(url: str, **tls: Path) -> Answer:
+        callback = FhirCallback(2)
         try:
-            return await callback.send_task(to(url, update))
+            return await callback.send(to(url, update, tls=tls))
         finally:
             await callback.close()
 
     async with neighbour(take, strict) as url:
-        known = await send(url, tls_context(*ours, authority=epr[0]))
-        nameless = await send(url, tls_context(authority=epr[0]))
-        unknown_authority = await send(url, tls_context(*ours))
+        known = await send(url, certificate=ours[0], key=ours[1], authority=epr[0])
+        nameless = await send(url, authority=epr[0])
+        unknown_authority = await send(url, certificate=ours[0], key=ours[1])
 
     assert known.delivered
     assert not nameless.delivered
-    assert (unknown_authority.delivered, unknown_authority.phase) == (False, "connect")
+    assert (unknown_authority.delivered, unknown_authority.phase) == (False, "tls")

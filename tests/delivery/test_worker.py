@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 import gateway.delivery
-from adapters.ports import Answer, TaskUpdate
+from adapters.ports import Answer, Update
 from gateway.delivery import PLACES
 from gateway.settings import Settings
-from gateway.store.deliveries import finish
 from gateway.store.engine import Store
 from gateway.store.heartbeats import delivery_status
+from gateway.store.outcomes import finish
 
 A, B = "SP-1000-0000-0001", "SP-2000-0000-0002"
 Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
@@ -30,16 +30,18 @@ def all_delivered(due: Any) -> Callable[[], Awaitable[bool]]:
 class Recorder:
     """An adapter that notes what it is asked to send, and answers as it is told."""
 
+    needs_referral = False
+
     def __init__(self, seconds: float = 0, trouble: Exception | None = None) -> None:
         self.seconds = seconds
         self.trouble = trouble
-        self.sent: list[TaskUpdate] = []
+        self.sent: list[Update] = []
         self.now: Counter[str] = Counter()
         self.most_at_once = 0
         self.most_of_one = 0
         self.closed = False
 
-    async def send_task(self, update: TaskUpdate) -> Answer:
+    async def send(self, update: Update) -> Answer:
         self.sent.append(update)
         self.now[update.delivery_id] += 1
         self.most_of_one = max(self.most_of_one, self.now[update.delivery_id])
@@ -220,10 +222,10 @@ async def test_two_workers_share_the_work_and_never_send_the_same_at_once(
 
 async def test_a_slow_destination_fills_its_own_places_and_slows_no_other(due: Any, working: Any, until: Until) -> None:
     class Slow(Recorder):
-        async def send_task(self, update: TaskUpdate) -> Answer:
+        async def send(self, update: Update) -> Answer:
             if "slow" in update.url:
                 await release.wait()
-            return await super().send_task(update)
+            return await super().send(update)
 
     release = asyncio.Event()
     adapter = Slow()
@@ -362,7 +364,7 @@ async def test_a_fault_inside_a_200_is_tried_again(due: Any, epr: Any, working: 
         await until(all_delivered(due))
 
     assert await epr.versions(A) == [1]
-    assert [(one.status, one.phase) for one in await due.attempts()] == [(200, "answer"), (200, "done")]
+    assert [(one.status, one.phase) for one in await due.attempts()] == [(200, "fault"), (200, "done")]
     assert (await due.heartbeat()).last_failure == "answered 200 with an error"
 
 

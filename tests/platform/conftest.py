@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from gateway import errors
 from gateway.arrival import Gateway
 from gateway.audit import Audit
+from gateway.hearing import heard_by
 from gateway.ids import instant, new_id, new_reference, now
 from gateway.journal import journal_rows
 from gateway.parties import Directory
@@ -20,7 +21,7 @@ from gateway.platform.routes import router
 from gateway.security import Caller, Gatekeeper
 from gateway.settings import Settings
 from gateway.store.engine import Store
-from gateway.store.referrals import destinations
+from gateway.store.referrals import listeners
 from gateway.store.schema import destination, referral
 from gateway.telemetry import RequestContext, Telemetry
 from gateway.validation import dump
@@ -119,7 +120,7 @@ async def refer(store: Store) -> Refer:
         }
         context = RequestContext(str(uuid4()), str(uuid4()))
         async with store.reading() as connection:
-            heard = await destinations(connection, TRUST)
+            heard = heard_by(await listeners(connection), TRUST, hub["id"])
         await store.write(
             [
                 (referral, [row]),

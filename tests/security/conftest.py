@@ -73,6 +73,7 @@ def document() -> dict[str, Any]:
             {
                 "organisation": "XAA01",
                 "id": "aldmoor-rio",
+                "owner": "Integration desk, 01632 960150",
                 "url": "https://epr.example/FHIR/R4",
                 "secret": "whsec_dGVzdHMtb25seS1ub3QtZm9yLXByb2R1Y3Rpb24=",
             }

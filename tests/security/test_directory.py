@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Table, select, update
 
 from gateway.errors import Rejected
+from gateway.hearing import Heard
 from gateway.parties import Directory, Parties, read_parties, register
 from gateway.store.engine import Store
 from gateway.store.schema import client, destination, hub, organisation
@@ -59,19 +60,22 @@ async def test_a_directory_knows_what_is_registered(directory: Directory, docume
     assert directory.client("platform") == document["clients"][1]
     assert (directory.organisation("XAA01") or {})["name"] == "Aldmoor Trust"
     assert (directory.hub("aldmoor") or {})["advisors"] == []
-    assert directory.destinations("XAA01") == ["aldmoor-rio"]
+    assert directory.heard_by("XAA01", "aldmoor") == [Heard("aldmoor-rio")]
     assert (directory.client("nobody"), directory.organisation("XZZ99"), directory.hub("x")) == (None, None, None)
-    assert directory.destinations("XBB01") == []
+    assert directory.heard_by("XBB01", "aldmoor") == []
 
 
-async def test_a_disabled_destination_hears_nothing(store: Store, directory: Directory) -> None:
+@pytest.mark.parametrize(("state", "hears"), [("paused", True), ("disabled", True), ("retired", False)])
+async def test_only_a_retired_destination_hears_nothing(
+    store: Store, directory: Directory, state: str, hears: bool
+) -> None:
     async with store.transaction() as connection:
-        await connection.execute(update(destination).values(state="disabled"))
+        await connection.execute(update(destination).values(state=state))
 
     fresh = Directory(store)
     await fresh.refresh()
 
-    assert fresh.destinations("XAA01") == []
+    assert bool(fresh.heard_by("XAA01", None)) == hears
 
 
 async def test_news_is_read_when_the_old_has_aged(store: Store, parties: Parties) -> None:

@@ -71,7 +71,7 @@ MISTAKES: dict[str, tuple[Callable[[Document, Any], None], str]] = {
     "whose callback": (put("destinations", 0, "organisation", "XZZ99"), "destinations[0].organisation: XZZ99"),
     "twice": (put("clients", 1, "id", "aldmoor-epr"), "clients[1].id: aldmoor-epr stands there twice"),
     "secret": (put("destinations", 0, "secret", "whsec_c2hvcnQ="), "destinations[0].secret: expected whsec_"),
-    "address": (put("destinations", 0, "url", "epr.example"), "destinations[0].url: expected an http(s) address"),
+    "address": (put("destinations", 0, "url", "epr.example"), "destinations[0].url: The address names no host."),
     "identifier": (put("hubs", 0, "identifiers", ["2000099001"]), "hubs[0].identifiers[0]: expected system|value"),
     "shared identifier": (
         put("hubs", 1, "identifiers", ["https://fhir.nhs.uk/Id/dos-service-id|2000099001"]),

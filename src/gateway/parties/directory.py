@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import time
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +11,10 @@ from sqlalchemy import select
 
 from adapters.source.address import Server
 from gateway.errors import Issue, Rejected
+from gateway.hearing import Heard, Listener, heard_by
 from gateway.store import schema
 from gateway.store.engine import Store
+from gateway.store.referrals import listeners
 from mappings.systems import HUB_SYSTEM, canonical
 
 Party = dict[str, Any]
@@ -41,7 +42,7 @@ class Directory:
         self._hubs: dict[str, Party] = {}
         self._named: dict[tuple[str, str], Party] = {}
         self._clients: dict[str, Party] = {}
-        self._destinations: dict[str, list[str]] = {}
+        self._listeners: list[Listener] = []
 
     async def refresh(self) -> None:
         if time.monotonic() < self._stale_at:
@@ -56,13 +57,7 @@ class Directory:
             organisations = (await connection.execute(select(schema.organisation))).all()
             hubs = (await connection.execute(select(schema.hub).order_by(schema.hub.c.id))).all()
             clients = (await connection.execute(select(schema.client))).all()
-            destinations = (
-                await connection.execute(
-                    select(schema.destination.c.organisation, schema.destination.c.id)
-                    .where(schema.destination.c.state != "disabled")
-                    .order_by(schema.destination.c.id)
-                )
-            ).all()
+            self._listeners = await listeners(connection)
         self._organisations = {row.id: json.loads(row.content) for row in organisations}
         self._hubs = {row.id: json.loads(row.content) for row in hubs}
         self._named = {name: hub for hub in self._hubs.values() for name in _names(hub)}
@@ -77,10 +72,6 @@ class Directory:
             }
             for row in clients
         }
-        ids: dict[str, list[str]] = defaultdict(list)
-        for row in destinations:
-            ids[row.organisation].append(row.id)
-        self._destinations = dict(ids)
 
     def organisation(self, ods_code: str) -> Party | None:
         return self._organisations.get(ods_code)
@@ -99,9 +90,9 @@ class Directory:
         """Whether link workers' systems are registered with this organisation."""
         return any((one["role"], one["organisation"]) == ("platform", ods_code) for one in self._clients.values())
 
-    def destinations(self, organisation: str) -> list[str]:
-        """Ids of the destinations that hear of this organisation's referrals; disabled ones do not."""
-        return self._destinations.get(organisation, [])
+    def heard_by(self, organisation: str, hub_id: str | None) -> list[Heard]:
+        """Who hears of a change of a referral that this organisation sent to this hub."""
+        return heard_by(self._listeners, organisation, hub_id)
 
     def named_hub(self, performers: Iterable[tuple[str, str]], requested_hub: str | None = None) -> Party | None:
         """The hub that the sender named: by (system, value) pairs of ServiceRequest.performer, else by its name."""

@@ -70,7 +70,7 @@ def _misfits(parties: Parties) -> Iterator[str]:
     yield from _twice("organisations", "ods_code", [organisation.ods_code for organisation in parties.organisations])
     yield from _twice("hubs", "id", [hub.id for hub in parties.hubs])
     yield from _twice("clients", "id", [client.id for client in parties.clients])
-    yield from _twice("destinations", "id", [f"{one.organisation} {one.id}" for one in parties.destinations])
+    yield from _twice("destinations", "id", [one.id for one in parties.destinations])
     named: dict[str, str] = {}
     for number, hub in enumerate(parties.hubs):
         for identifier in hub.identifiers:

@@ -12,6 +12,8 @@ from gateway.parties.shapes import Parties
 from gateway.store import schema
 from gateway.store.engine import Store
 
+UNTRIED = {"state": "healthy", "failures": 0, "events": 0}
+
 
 async def register(store: Store, parties: Parties) -> None:
     """Adds what is new and brings what is known up to date, in one transaction.
@@ -59,8 +61,8 @@ async def register(store: Store, parties: Parties) -> None:
         await _upsert(
             connection,
             schema.destination,
-            [{**destination.model_dump(), "state": "healthy"} for destination in parties.destinations],
-            kept=["state"],
+            [one.row() | {"content": json.dumps(one.row()["content"]), **UNTRIED} for one in parties.destinations],
+            kept=UNTRIED,
         )
 
 

@@ -3,27 +3,18 @@
 Whoever runs the gateway writes that file by hand; so each check says what was expected.
 """
 
-import re
-from base64 import b64decode
 from typing import Annotated, Any, Literal
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey, import_key
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from adapters.source.address import check_base
+from gateway.parties.destinations import Destination
+from gateway.parties.words import Id, Name, OdsCode, OutwardCode, Party, Token, shaped
 from gateway.profile import CONFIGURABLE, RULES
 from gateway.scopes import permissions
 from mappings.vocabularies import CodeOf, PrescriptionKind
-
-
-def _shaped(pattern: str, expected: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"expected {expected}")
-        return text
-
-    return AfterValidator(check)
 
 
 def _is_scope(text: str) -> str:
@@ -39,16 +30,6 @@ def _name_rules(rules: dict[str, str]) -> dict[str, str]:
         what = "is the same for every sender" if fixed else "is no rule of the profile"
         raise ValueError(f"{key[:40]} {what}; the rules that may be set are {', '.join(sorted(CONFIGURABLE))}")
     return rules
-
-
-def _is_secret(text: str) -> str:
-    try:
-        size = len(b64decode(text.removeprefix("whsec_"), validate=True))
-    except ValueError:
-        size = 0
-    if not text.startswith("whsec_") or not 24 <= size <= 64:
-        raise ValueError("expected whsec_ and 24 to 64 random bytes in base64 (Standard Webhooks)")
-    return text
 
 
 def _is_public_key(jwk: dict[str, Any]) -> dict[str, Any]:
@@ -69,25 +50,11 @@ def _is_public_key(jwk: dict[str, Any]) -> dict[str, Any]:
     return jwk
 
 
-Id = Annotated[str, _shaped(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters, digits, dots, dashes or underscores")]
-OdsCode = Annotated[str, _shaped(r"[A-Z0-9]{3,12}", "an ODS code: 3 to 12 capitals and digits")]
-Token = Annotated[str, _shaped(r"[^|\s]+\|\S+", "system|value, as in a FHIR search")]
-OutwardCode = Annotated[str, _shaped(r"[A-Z]{1,2}[0-9][A-Z0-9]?", "the first half of a postcode, e.g. AB12")]
-Url = Annotated[str, _shaped(r"https?://[^\s?#]+", "an http(s) address without a query")]
-Name = Annotated[str, Field(min_length=1)]
-
-
-class Party(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class FhirServer(Party):
     """A server of the organisation's that referrals may be fetched from, when a Task names its request there."""
 
     base_url: Annotated[str, AfterValidator(check_base)]
-    authorization: Annotated[str, _shaped(r"Bearer [A-Za-z0-9._~+/-]+=*", "Bearer and a token (RFC 6750)")] | None = (
-        None
-    )
+    authorization: Annotated[str, shaped(r"Bearer [A-Za-z0-9._~+/-]+=*", "Bearer and a token (RFC 6750)")] | None = None
     private: bool = False  # whether its address may be one of a private network (HSCN) or of this machine
 
 
@@ -149,16 +116,6 @@ class Client(Party):
     scopes: list[Annotated[str, AfterValidator(_is_scope)]]
     hubs: list[Id] = []  # of a platform client: the hubs it works for
     jwks: KeySet
-
-
-class Destination(Party):
-    """Where the organisation hears of each change of its referrals."""
-
-    organisation: OdsCode
-    id: Id
-    kind: Literal["fhir-callback"] = "fhir-callback"
-    url: Url
-    secret: Annotated[str, AfterValidator(_is_secret)]
 
 
 class Parties(Party):

@@ -2,6 +2,8 @@
 
 A claim takes a lease; whoever holds it sends. When the lease runs out the row is due again for any worker, and since
 each claim numbers its attempt, what the former holder reports later no longer touches the row.
+
+Each destination is claimed for by itself: what lies before a slow or a dead one is never in another's way.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,23 +11,31 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, case, exists, func, literal_column, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Integer, Select, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from gateway.ids import now
 from gateway.store.engine import Store
-from gateway.store.schema import attempt, delivery, destination, event, resource
-
-Destination = tuple[str, str]  # organisation, id
+from gateway.store.schema import delivery, destination, event, referral, resource
 
 # Written out in the statements, so that both databases see that the partial index serves.
 DUE = delivery.c.state == literal_column("'due'")
+CALLED = frozenset({"healthy", "failing"})  # the states of a destination that deliveries go out to
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A destination with something that may go out at `due_at`, perhaps long since."""
+
+    destination_id: str
+    failing: bool
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that is ours to send until `leased_until`. `attempt` counts from 1; `body` is the Task as stored."""
+    """A delivery that is ours to send until `leased_until`. `attempt` counts from 1; `body` is the Task as stored;
+    `previous` is the newest version that the destination has taken; `content` the JSON registered for its kind."""
 
     organisation: str
     id: str
@@ -37,19 +47,24 @@ class Claimed:
     kind: str
     url: str
     secret: str
+    content: str
     correlation_id: str
+    event_type: str
+    at: datetime
     body: bytes
-
-    @property
-    def destination(self) -> Destination:
-        return self.organisation, self.destination_id
+    previous: int | None
+    created_at: datetime
+    event_number: int | None
+    focus: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt that began at `at` went, and what that makes of the delivery.
 
-    `state` is "delivered", "dead", or "due" again at `due_at`. `failure`, unless delivered, says why in a few words.
+    `state` is "delivered", "dead", or "due" again at `due_at`. `failure`, unless delivered, says why in a few words,
+    and `blames_destination` whether the destination itself is in trouble, not this delivery alone. It asked to be left
+    alone for `leave_alone` seconds. `version` is of its software.
     """
 
     claimed: Claimed
@@ -60,34 +75,58 @@ class Outcome:
     phase: str
     status: int | None
     answer: str
-    failure: str | None
+    failure: str | None = None
+    blames_destination: bool = False
+    leave_alone: float | None = None
+    version: str | None = None
 
     @property
     def ended_at(self) -> datetime:
         return self.at + timedelta(milliseconds=self.milliseconds)
 
 
-async def claim(store: Store, lease_seconds: float, limit: int, busy: Collection[Destination] = ()) -> list[Claimed]:
-    """Leases up to `limit` deliveries that may go out now, oldest first, passing over `busy` destinations.
+async def ready(store: Store, busy: Collection[str] = ()) -> list[Ready]:
+    """The destinations that have something to be sent, now or later, soonest first; `busy` ones are passed over."""
+    async with store.reading() as connection:
+        found = await connection.execute(_READY, {"moment": now(), "busy": sorted(busy)})
+        waiting = [
+            Ready(row.id, row.state == "failing", max(row.due_at, row.not_before or row.due_at))
+            for row in found
+            if row.due_at is not None
+        ]
+    return sorted(waiting, key=lambda one: one.due_at)
 
-    Of each referral and destination only the first undelivered version may go: that keeps the order, and lets an
-    update that fails hold back its own referral and no other. Workers that claim at the same time get different ones.
+
+async def claim(store: Store, destination_id: str, lease_seconds: float, limit: int) -> list[Claimed]:
+    """Leases up to `limit` deliveries to the destination that may go out now, oldest first.
+
+    Of each referral only the first undelivered version may go: that keeps the order, and lets an update that fails
+    hold back its own referral and no other. Workers that claim at the same time get different ones.
     """
     moment = now()
     until = moment + timedelta(seconds=lease_seconds)
     async with store.transaction() as connection:
-        found = await connection.execute(_CLAIMABLE, {"moment": moment, "limit": limit, "busy": sorted(busy)})
-        claimed = [_claimed(row, until) for row in found.mappings()]
+        chosen = {"moment": moment, "limit": limit, "destination": destination_id}
+        claimed = [_claimed(row, until) for row in (await connection.execute(_CLAIMABLE, chosen)).mappings()]
         if claimed:
             await connection.execute(_LEASE, [_key(each) for each in claimed])
     return claimed
 
 
-async def next_due(store: Store, busy: Collection[Destination] = ()) -> datetime | None:
-    """When the next delivery that nobody has claimed may go out, perhaps long since; None when there is none."""
-    async with store.reading() as connection:
-        first: datetime | None = await connection.scalar(_NEXT_DUE, {"moment": now(), "busy": sorted(busy)})
-    return first
+async def take_probe(store: Store, destination_id: str, seconds: float) -> bool:
+    """Whether the caller may send one delivery to a destination that fails; nobody else may for so many seconds."""
+    moment = now()
+    mine = (
+        update(destination)
+        .where(
+            destination.c.id == destination_id,
+            destination.c.state == "failing",
+            or_(destination.c.not_before.is_(None), destination.c.not_before <= moment),
+        )
+        .values(not_before=moment + timedelta(seconds=seconds))
+    )
+    async with store.transaction() as connection:
+        return (await connection.execute(mine)).rowcount == 1
 
 
 async def release(store: Store, unsent: Sequence[Claimed]) -> None:
@@ -96,54 +135,78 @@ async def release(store: Store, unsent: Sequence[Claimed]) -> None:
         await connection.execute(_RELEASE, [_key(each) for each in unsent])
 
 
-async def finish(store: Store, outcomes: Sequence[Outcome]) -> None:
-    """Records attempts in one transaction. A delivery that another worker has claimed since stays as it is."""
-    async with store.transaction() as connection:
-        await connection.execute(_SETTLE, [_settled(outcome) for outcome in outcomes])
-        # Again the same when the commit before went through and only its answer was lost.
-        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(attempt)
-        await connection.execute(insert.on_conflict_do_nothing(), [_attempt_row(outcome) for outcome in outcomes])
-        await connection.execute(_BEAT, _heartbeats(outcomes))
+async def told_beside(store: Store, claimed: Claimed, *, with_referral: bool) -> tuple[str | None, str | None]:
+    """What an adapter needs beside the Task, as JSON: the referral, and the resource in focus. None when there is
+    none, or it was not asked for."""
+    async with store.reading() as connection:
+        content = focus = None
+        if with_referral:
+            query = select(referral.c.content).filter_by(organisation=claimed.organisation, id=claimed.referral_id)
+            content = (await connection.execute(query)).scalar_one_or_none()
+        if claimed.focus:
+            type_, id_, version = claimed.focus.split("/")
+            query = select(resource.c.content).filter_by(
+                organisation=claimed.organisation, type=type_, id=id_, version=int(version)
+            )
+            focus = (await connection.execute(query)).scalar_one_or_none()
+    return content, focus
 
 
-def _heads() -> Select[Any]:
-    """The deliveries that head the queue of their referral and are nobody's at the moment, soonest due first.
+def _heads(destination_id: Any) -> Select[Any]:
+    """The deliveries to a destination that head the queue of their referral and are nobody's now, soonest due first.
 
     Its shape lets PostgreSQL walk the index of due rows in order and stop at the limit, even with old statistics: one
     table, and conditions that it checks row by row (as a join, it would first work out all that is due).
     """
-    earlier = delivery.alias("earlier")
-    blocked = exists().where(
+    earlier, sooner = delivery.alias("earlier"), delivery.alias("sooner")
+    behind_another_version = exists().where(
         earlier.c.organisation == delivery.c.organisation,
         earlier.c.referral_id == delivery.c.referral_id,
         earlier.c.destination_id == delivery.c.destination_id,
         earlier.c.number < delivery.c.number,
         earlier.c.state != literal_column("'delivered'"),
     )
-    to = tuple_(delivery.c.organisation, delivery.c.destination_id)
-    disabled = select(destination.c.organisation, destination.c.id).where(destination.c.state == "disabled")
+    behind_another_event = exists().where(  # a Subscription hears all of its events in one order
+        sooner.c.destination_id == delivery.c.destination_id,
+        sooner.c.event_number < delivery.c.event_number,
+        sooner.c.state == literal_column("'due'"),
+    )
     return (
         select(delivery)
         .where(
             DUE,
+            delivery.c.destination_id == destination_id,
             or_(delivery.c.leased_until.is_(None), delivery.c.leased_until <= bindparam("moment")),
-            or_(delivery.c.number == 1, ~blocked),
-            to.not_in(disabled),
-            to.not_in(bindparam("busy", expanding=True)),
+            or_(delivery.c.number == 1, ~behind_another_version),
+            or_(delivery.c.event_number.is_(None), (delivery.c.event_number > 0) & ~behind_another_event),
         )
         .order_by(delivery.c.due_at)
     )
 
 
+def _ready() -> Select[Any]:
+    first = _heads(destination.c.id).with_only_columns(delivery.c.due_at).limit(1)
+    return select(
+        destination.c.id,
+        destination.c.state,
+        destination.c.not_before,
+        first.correlate(destination).scalar_subquery().label("due_at"),
+    ).where(
+        destination.c.state.in_(sorted(CALLED)),
+        destination.c.id.not_in(bindparam("busy", expanding=True)),
+    )
+
+
 def _claimable() -> Select[Any]:
     """The first `limit` of those due, locked, with all that is needed to send them."""
-    due = _heads().where(delivery.c.due_at <= bindparam("moment")).limit(bindparam("limit", type_=Integer))
-    head = due.with_for_update(skip_locked=True).subquery("head")
-    its_destination = (destination.c.organisation == head.c.organisation) & (destination.c.id == head.c.destination_id)
+    due = _heads(bindparam("destination")).where(delivery.c.due_at <= bindparam("moment"))
+    head = due.limit(bindparam("limit", type_=Integer)).with_for_update(skip_locked=True).subquery("head")
+    its = (event.c.organisation == head.c.organisation) & (event.c.referral_id == head.c.referral_id)
+    start = event.alias("start")
     its_start = (
-        (event.c.organisation == head.c.organisation)
-        & (event.c.referral_id == head.c.referral_id)
-        & (event.c.number == 1)
+        (start.c.organisation == head.c.organisation)
+        & (start.c.referral_id == head.c.referral_id)
+        & (start.c.number == 1)
     )  # not the referral: there is none yet while its details are awaited
     its_task = (
         (resource.c.organisation == head.c.organisation)
@@ -151,23 +214,48 @@ def _claimable() -> Select[Any]:
         & (resource.c.id == head.c.referral_id)
         & (resource.c.version == head.c.number)
     )
+    taken = delivery.alias("taken")
+    previous = (
+        select(func.max(taken.c.number))
+        .where(
+            taken.c.organisation == head.c.organisation,
+            taken.c.referral_id == head.c.referral_id,
+            taken.c.destination_id == head.c.destination_id,
+            taken.c.number < head.c.number,
+            taken.c.state == literal_column("'delivered'"),
+        )
+        .scalar_subquery()
+    )
     return (
         select(
             head,
             destination.c.kind,
             destination.c.url,
             destination.c.secret,
-            event.c.correlation_id,
+            destination.c.content.label("options"),
+            start.c.correlation_id,
+            event.c.type.label("event_type"),
+            event.c.at,
             resource.c.content,
+            previous.label("previous"),
         )
-        .join_from(head, destination, its_destination)
-        .join(event, its_start)
+        .join_from(head, destination, destination.c.id == head.c.destination_id)
+        .join(start, its_start)
+        .join(event, its & (event.c.number == head.c.number))
         .join(resource, its_task)
+        .where(
+            destination.c.state.in_(sorted(CALLED)),  # it may have been paused since it was ready
+            or_(
+                destination.c.state == "failing",  # whoever claims for it holds the probe
+                destination.c.not_before.is_(None),
+                destination.c.not_before <= bindparam("moment"),
+            ),
+        )
         .order_by(head.c.due_at)
     )
 
 
-_NEXT_DUE = _heads().with_only_columns(delivery.c.due_at).limit(1)
+_READY = _ready()
 _CLAIMABLE = _claimable()
 _row = update(delivery).where(delivery.c.organisation == bindparam("of"), delivery.c.id == bindparam("delivery"))
 _ours = _row.where(
@@ -181,21 +269,8 @@ _SETTLE = _ours.values(
     state=bindparam("new_state"),
     due_at=bindparam("new_due_at"),
     delivered_at=bindparam("new_delivered_at"),
+    last_failure=bindparam("new_failure"),
     leased_until=None,
-)
-_BEAT = (
-    update(destination)
-    .where(destination.c.organisation == bindparam("of"), destination.c.id == bindparam("destination"))
-    .values(
-        state=case(
-            (destination.c.state == "disabled", destination.c.state),
-            else_=bindparam("new_state", type_=destination.c.state.type),
-        ),
-        **{
-            name: func.coalesce(bindparam(f"new_{name}", type_=destination.c[name].type), destination.c[name])
-            for name in ("last_success_at", "last_failure_at", "last_failure")
-        },
-    )
 )
 
 
@@ -211,8 +286,15 @@ def _claimed(row: RowMapping, until: datetime) -> Claimed:
         kind=row["kind"],
         url=row["url"],
         secret=row["secret"],
+        content=row["options"],
         correlation_id=row["correlation_id"],
+        event_type=row["event_type"],
+        at=row["at"],
         body=row["content"].encode(),
+        previous=row["previous"],
+        created_at=row["created_at"],
+        event_number=row["event_number"],
+        focus=row["focus"],
     )
 
 
@@ -223,51 +305,3 @@ def _key(claimed: Claimed) -> dict[str, Any]:
         "attempt": claimed.attempt,
         "lease": claimed.leased_until,
     }
-
-
-def _settled(outcome: Outcome) -> dict[str, Any]:
-    delivered_at = outcome.ended_at if outcome.state == "delivered" else None
-    return _key(outcome.claimed) | {
-        "new_state": outcome.state,
-        "new_due_at": outcome.due_at,
-        "new_delivered_at": delivered_at,
-    }
-
-
-def _attempt_row(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "organisation": outcome.claimed.organisation,
-        "delivery_id": outcome.claimed.id,
-        "number": outcome.claimed.attempt,
-        "at": outcome.at,
-        "milliseconds": outcome.milliseconds,
-        "phase": outcome.phase,
-        "status": outcome.status,
-        "answer": outcome.answer,
-    }
-
-
-def _heartbeats(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """One row a destination; sorted, so that two workers lock them in the same order and never wait in a circle."""
-    beats: dict[Destination, dict[str, Any]] = {}
-    for outcome in sorted(outcomes, key=lambda one: (one.claimed.destination, one.ended_at)):
-        organisation, name = outcome.claimed.destination
-        beat = beats.setdefault(
-            (organisation, name),
-            {
-                "of": organisation,
-                "destination": name,
-                "new_last_success_at": None,
-                "new_last_failure_at": None,
-                "new_last_failure": None,
-            },
-        )
-        if outcome.failure:
-            beat |= {
-                "new_state": "failing",
-                "new_last_failure_at": outcome.ended_at,
-                "new_last_failure": outcome.failure,
-            }
-        else:
-            beat |= {"new_state": "healthy", "new_last_success_at": outcome.ended_at}
-    return list(beats.values())

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import RowMapping, Table, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.hearing import Listener
 from gateway.ids import instant
 from gateway.store.engine import Rows
 from gateway.store.people import same_person
@@ -141,12 +142,11 @@ async def list_at_hubs(
     return (await connection.execute(query)).mappings().all()
 
 
-async def destinations(connection: AsyncConnection, organisation: str) -> list[str]:
-    """The ids of those who must hear of this organisation's referrals."""
-    query = select(destination.c.id).where(
-        destination.c.organisation == organisation, destination.c.state != "disabled"
-    )
-    return list((await connection.execute(query.order_by(destination.c.id))).scalars())
+async def listeners(connection: AsyncConnection) -> list[Listener]:
+    """All that are registered to hear of changes; they are few."""
+    columns = [destination.c[field.name] for field in fields(Listener)]
+    found = await connection.execute(select(*columns).order_by(destination.c.id))
+    return [Listener(*row) for row in found]
 
 
 async def events(connection: AsyncConnection, organisation: str, referral_id: str) -> Sequence[RowMapping]:

@@ -76,15 +76,24 @@ jti = Table(
 destination = Table(
     "destination",
     metadata,
-    Column("organisation", String(12), primary_key=True),
     Column("id", String(64), primary_key=True),
-    Column("kind", String(32), nullable=False),  # fhir-callback
+    Column("organisation", String(12), nullable=False),  # whose it is
+    Column("kind", String(32), nullable=False),  # a kind of gateway.parties.destinations, or fhir-subscription
     Column("url", Text, nullable=False),
     Column("secret", Text, nullable=False),  # Standard Webhooks signing secret, whsec_...
-    Column("state", String(12), nullable=False),  # healthy | failing | disabled
+    Column("owner", Text, nullable=False),  # the human who looks after it, as the agreement names them
+    Column("content", Text, nullable=False),  # JSON: what else is registered for its kind
+    Column("state", String(12), nullable=False),  # healthy | failing | paused (by a person) | disabled
+    Column("failures", Integer, nullable=False),  # in a row, of the destination itself
+    Column("failing_since", Moment),
+    Column("not_before", Moment),  # it is left alone until then: it asked for it, or the next probe waits
+    Column("alerted_at", Moment),  # when somebody was told that it fails; until it recovers
+    Column("events", BigInteger, nullable=False),  # how many of its deliveries have an event number
+    Column("version", Text),  # of its software, when it tells
     Column("last_success_at", Moment),
     Column("last_failure_at", Moment),
     Column("last_failure", Text),
+    Index(None, "organisation"),
 )
 
 # --- what came in, and what FHIR readers see ---------------------------------------------------------------------
@@ -337,31 +346,90 @@ event = Table(
 delivery = Table(
     "delivery",
     metadata,
-    Column("organisation", String(12), primary_key=True),
+    Column("organisation", String(12), primary_key=True),  # of the referral
     Column("id", String(36), primary_key=True),  # the receiver's idempotency key (webhook-id)
     Column("referral_id", String(36), nullable=False),
     Column("number", Integer, nullable=False),  # of the event
     Column("destination_id", String(64), nullable=False),
+    Column("focus", Text),  # Type/id/version of what changed, when that is not the Task
+    Column("event_number", BigInteger),  # of the Subscription's events; 0: still to be given
     Column("state", String(12), nullable=False),  # due | delivered | dead
     Column("due_at", Moment, nullable=False),
     Column("leased_until", Moment),
     Column("attempts", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("delivered_at", Moment),
+    Column("last_failure", Text),  # why the last attempt did not succeed, in a few words
     # The organisation last: where it leads two indexes, PostgreSQL takes the wrong one until it has statistics.
     UniqueConstraint("referral_id", "destination_id", "number", "organisation"),
 )
 Index(
     "ix_delivery_due",
+    delivery.c.destination_id,
     delivery.c.due_at,
     postgresql_where=delivery.c.state == "due",
     sqlite_where=delivery.c.state == "due",
 )
 Index(
     "ix_delivery_dead",
-    delivery.c.organisation,
+    delivery.c.destination_id,
     postgresql_where=delivery.c.state == "dead",
     sqlite_where=delivery.c.state == "dead",
+)
+Index(  # the events of a Subscription, by number: to number them, and to tell of them again
+    "ix_delivery_event",
+    delivery.c.destination_id,
+    delivery.c.event_number,
+    postgresql_where=delivery.c.event_number.isnot(None),
+    sqlite_where=delivery.c.event_number.isnot(None),
+)
+
+late = Table(  # a referral whose readers were told that a destination has not had the latest
+    "late",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("referral_id", String(36), primary_key=True),
+    Column("destination_id", String(64), primary_key=True),
+    Column("since", Moment, nullable=False),
+)
+
+tally = Table(  # how many attempts ended how, and how long changes took to arrive; for /metrics
+    "tally",
+    metadata,
+    Column("destination_id", String(64), primary_key=True),
+    Column("measure", String(16), primary_key=True),  # attempt: `label` is the outcome | lag: at most so many seconds
+    Column("label", String(32), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),  # in all
+)
+
+alert = Table(  # what somebody must be told once: a destination fails, or has recovered
+    "alert",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("destination_id", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),  # failing | recovered | disabled
+    Column("at", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sent_at", Moment),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment, nullable=False),
+)
+Index(
+    "ix_alert_due",
+    alert.c.due_at,
+    postgresql_where=alert.c.sent_at.is_(None),
+    sqlite_where=alert.c.sent_at.is_(None),
+)
+
+rehearsal = Table(  # a synthetic referral that was sent through the real path and back
+    "rehearsal",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("destination_id", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("failure", Text),  # None: it went all the way round
 )
 
 attempt = Table(
@@ -372,7 +440,7 @@ attempt = Table(
     Column("number", Integer, primary_key=True),
     Column("at", Moment, nullable=False),
     Column("milliseconds", Integer, nullable=False),
-    Column("phase", String(32), nullable=False),  # connect | send | answer | done: how far it got
+    Column("phase", String(32), nullable=False),  # connect | tls | send | answer | fault | done: how far it got
     Column("status", Integer),  # HTTP status, when there was one
     Column("answer", Text),  # its first 2 KB, scrubbed
 )

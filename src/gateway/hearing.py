@@ -1,0 +1,50 @@
+"""Who must hear of a change of a referral: the registered destinations that it concerns. Pure."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+SILENT = "retired"  # the state of a destination that hears of nothing any more
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A registered destination: whose it is, its kind, and the JSON of what else is registered for it."""
+
+    id: str
+    organisation: str
+    kind: str
+    state: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """That a destination hears of an event: of its Task, or of the resource in `focus` (Type/id/version). A
+    Subscription's events are numbered: 0 until it has been done."""
+
+    destination_id: str
+    focus: str | None = None
+    event_number: int | None = None
+
+
+def heard_by(listeners: Iterable[Listener], organisation: str, hub_id: str | None) -> list[Heard]:
+    """Who hears of a change of a referral that this organisation sent to this hub (None: not placed yet).
+
+    The sender's own destinations do; another's, a platform's say, that name the hub. One that is paused or disabled
+    hears too: it is told later.
+    """
+    return [Heard(one.id) for one in listeners if one.state != SILENT and _concerns(one, organisation, hub_id)]
+
+
+def _concerns(listener: Listener, organisation: str, hub_id: str | None) -> bool:
+    hubs = _options(listener.content).get("hubs")
+    return listener.organisation == organisation if hubs is None else hub_id in hubs
+
+
+@lru_cache(maxsize=1024)
+def _options(content: str) -> dict[str, Any]:
+    options: dict[str, Any] = json.loads(content)
+    return options

@@ -1,0 +1,152 @@
+"""The SQL of what attempts came to: the deliveries settled, the attempts kept, their destinations' health, tallies."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.health import Health, health_after
+from gateway.ids import new_id, now
+from gateway.store.deliveries import _SETTLE, DUE, Outcome, _key
+from gateway.store.engine import Store
+from gateway.store.schema import alert, attempt, delivery, destination, tally
+
+FRESH = timedelta(seconds=1)  # so old may a healthy destination's last success be: its row is not locked more often
+LAGS = (0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600, 86_400)  # seconds: the buckets of the time from change to arrival
+HEALTH = [destination.c[field.name] for field in fields(Health)]
+
+
+async def finish(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
+    """Records attempts in one transaction. A delivery that another worker has claimed since stays as it is.
+
+    Returns the destinations that have recovered by this: what waits for them may go at once.
+    """
+    async with store.transaction() as connection:
+        await connection.execute(_SETTLE, [_settled(outcome) for outcome in outcomes])
+        # Again the same when the commit before went through and only its answer was lost.
+        keep = _insert(connection)(attempt).on_conflict_do_nothing()
+        await connection.execute(keep, [_attempt_row(outcome) for outcome in outcomes])
+        recovered = await _mark_health(connection, outcomes)
+        await _count(connection, outcomes)
+    return recovered
+
+
+def _insert(connection: AsyncConnection) -> Any:
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
+
+
+async def _mark_health(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> list[str]:
+    signs: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in sorted(outcomes, key=lambda one: one.ended_at):
+        signs[outcome.claimed.destination_id].append(outcome)
+    query = select(destination.c.id, *HEALTH).where(destination.c.id.in_(sorted(signs)))
+    known = {row.id: _health(row) for row in await connection.execute(query)}
+    restless = [id_ for id_ in known if not _goes_on_well(known[id_], signs[id_])]
+    if not restless:
+        return []
+    # In the order of their ids, so that two workers never wait for each other in a circle.
+    held = query.where(destination.c.id.in_(restless)).order_by(destination.c.id).with_for_update()
+    recovered = []
+    for row in (await connection.execute(held)).all():
+        before = _health(row)
+        after = health_after(before, signs[row.id], random.random())  # noqa: S311 - jitter
+        if before.state == "failing" and after.state == "healthy":
+            recovered.append(row.id)
+            after = await _tell_of_recovery(connection, row.id, before, after)
+        await connection.execute(update(destination).where(destination.c.id == row.id).values(asdict(after)))
+    return recovered
+
+
+def _health(row: Any) -> Health:
+    return Health(**{column.name: getattr(row, column.name) for column in HEALTH})
+
+
+def _goes_on_well(health: Health, signs: Iterable[Outcome]) -> bool:
+    fresh = health.last_success_at is not None and health.last_success_at > now() - FRESH
+    well = health.state == "healthy" and not health.failures and fresh
+    return well and not any(sign.failure or sign.leave_alone for sign in signs)
+
+
+async def _tell_of_recovery(connection: AsyncConnection, id_: str, before: Health, after: Health) -> Health:
+    """What waited for it, each for its own while, may go now; whoever was told that it fails is told."""
+    moment = now()
+    waiting = update(delivery).where(DUE, delivery.c.destination_id == id_, delivery.c.due_at > moment)
+    await connection.execute(waiting.values(due_at=moment))
+    if before.alerted_at is None:
+        return after
+    since = before.failing_since or before.alerted_at
+    minutes = round((moment - since).total_seconds() / 60)
+    reason = f"It takes updates again, after {minutes} min. It had failed with: {before.last_failure}."
+    await connection.execute(alert.insert(), alert_row(id_, "recovered", reason, moment))
+    return Health(**(asdict(after) | {"alerted_at": None}))
+
+
+def alert_row(destination_id: str, kind: str, reason: str, at: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "destination_id": destination_id,
+        "kind": kind,
+        "at": at,
+        "reason": reason,
+        "attempts": 0,
+        "due_at": at,
+    }
+
+
+def _settled(outcome: Outcome) -> dict[str, Any]:
+    delivered_at = outcome.ended_at if outcome.state == "delivered" else None
+    return _key(outcome.claimed) | {
+        "new_state": outcome.state,
+        "new_due_at": outcome.due_at,
+        "new_delivered_at": delivered_at,
+        "new_failure": outcome.failure,
+    }
+
+
+def _attempt_row(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "organisation": outcome.claimed.organisation,
+        "delivery_id": outcome.claimed.id,
+        "number": outcome.claimed.attempt,
+        "at": outcome.at,
+        "milliseconds": outcome.milliseconds,
+        "phase": outcome.phase,
+        "status": outcome.status,
+        "answer": outcome.answer,
+    }
+
+
+async def _count(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
+    counts: dict[tuple[str, str, str], tuple[int, float]] = defaultdict(lambda: (0, 0.0))
+    for outcome in outcomes:
+        to = outcome.claimed.destination_id
+        seen = [("attempt", _label(outcome), outcome.milliseconds / 1000)]
+        if outcome.state == "delivered":
+            lag = max(0.0, (outcome.ended_at - outcome.claimed.created_at).total_seconds())
+            seen.append(("lag", str(next((most for most in LAGS if lag <= most), "+Inf")), lag))
+        for measure, label, seconds in seen:
+            count, total = counts[to, measure, label]
+            counts[to, measure, label] = count + 1, total + seconds
+    rows = [
+        {"destination_id": to, "measure": measure, "label": label, "count": count, "seconds": seconds}
+        for (to, measure, label), (count, seconds) in sorted(counts.items())
+    ]
+    more = _insert(connection)(tally)
+    more = more.on_conflict_do_update(
+        index_elements=list(tally.primary_key),
+        set_={name: tally.c[name] + more.excluded[name] for name in ("count", "seconds")},
+    )
+    await connection.execute(more, rows)
+
+
+def _label(outcome: Outcome) -> str:
+    """The outcome as /metrics names it: delivered, refused-409, or how far it got before it failed."""
+    if outcome.state == "delivered":
+        return "delivered"
+    return f"refused-{outcome.status}" if outcome.phase == "done" else outcome.phase
