@@ -1,36 +1,53 @@
 """What the gateway asks of a neighbour, whatever it speaks."""
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
-Phase = Literal["connect", "send", "answer", "done"]
+Phase = Literal["connect", "tls", "send", "answer", "fault", "done"]
 
 
 @dataclass(frozen=True, slots=True)
-class TaskUpdate:
+class Update:
     """One version of a referral's Task, on its way to one destination.
 
     `delivery_id` stays the same through every retry: it is the receiver's idempotency key. `body` is the Task as FHIR
-    R4 JSON and is sent byte for byte. `secret` is the destination's Standard Webhooks secret (whsec_...).
+    R4 JSON, byte for byte as stored; `event_type` and `at` say what happened and when. `unsure` says that an attempt
+    before this one may have had its effect: look before you write. `previous` is the newest version that the
+    destination has taken. `secret` is the destination's Standard Webhooks secret (whsec_...), `options` the rest of
+    what is registered for its kind (`gateway.parties.destinations`).
+
+    `referral` (in the shape of `mappings.referral.Referral`) is there for adapters that ask for it. For a Subscription,
+    `event_number` counts its events and `focus` is the resource that changed, when that is not the Task.
     """
 
     delivery_id: str
     task_id: str
     version: int
     body: bytes
+    event_type: str
+    at: datetime
     correlation_id: str
-    request_id: str
     url: str
     secret: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    unsure: bool = False
+    previous: int | None = None
+    referral: Mapping[str, Any] | None = None
+    event_number: int | None = None
+    focus: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """How an attempt went.
 
-    `phase` is how far it got: "connect" and nothing was sent; "send" and part of it was; "answer" and all was sent but
-    the answer did not come whole, so that the effect is unknown; "done". `answer` is at most 2 KB and holds no patient
-    data. `retry_after` is in seconds from now. `gone` says that the destination will never take this.
+    `phase` is how far it got: "connect" and nothing was sent, "tls" and neither was; "send" and part of it was;
+    "answer" and all was sent but the answer did not come whole, so that the effect is unknown; "fault" and a success
+    by HTTP tells of a failure inside; "done". `answer` is at most 2 KB and holds no patient data. `retry_after` is in
+    seconds from now. `gone` says that the destination will never take this. `version` is of the neighbour's software,
+    when it tells.
     """
 
     phase: Phase
@@ -40,10 +57,16 @@ class Answer:
     delivered: bool = False
     retry_after: float | None = None
     gone: bool = False
+    version: str | None = None
 
 
-class EprAdapter(Protocol):
-    async def send_task(self, update: TaskUpdate) -> Answer:
+class Adapter(Protocol):
+    """One kind of destination. `needs_referral` has the worker read the referral for it beside the Task."""
+
+    @property
+    def needs_referral(self) -> bool: ...
+
+    async def send(self, update: Update) -> Answer:
         """Sends it once. Trouble on the way is an Answer; what it raises is a fault of the adapter."""
 
     async def close(self) -> None: ...
