@@ -130,6 +130,10 @@ class Neighbour:
         """PUT {url}/{path}. Waits for a free connection; from then on nothing that happens raises."""
         return await self._send("PUT", path, headers, body, MOST_READ)
 
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str], most: int) -> Reply:
+        """POST {url}/{path}, of whose answer `most` bytes are read; as `put` otherwise."""
+        return await self._send("POST", path, headers, body, most)
+
     async def get(self, path: str, headers: Mapping[str, str], most: int) -> Reply:
         """GET {url}/{path}, of whose answer `most` bytes are read; as `put` otherwise."""
         return await self._send("GET", path, headers, None, most)
