@@ -10,12 +10,13 @@ from typing import Any
 
 import zeep.exceptions
 from lxml import etree
-from zeep import Client, Settings
+from zeep import Client, Plugin, Settings
 
 from adapters.http import Reply
 from adapters.rio.reasons import REASONS
 
 WSDL = Path(__file__).parent / "api-v40.wsdl"
+SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 NAMESPACE = "urn:social-prescribing-gateway:rio-like:API:4.0"
 MOST_READ = 4_000_000  # bytes of an answer
 
@@ -48,12 +49,29 @@ class _Response:
     encoding: str = "utf-8"
 
 
+class _AsTheWsdlSays(Plugin):
+    """zeep reads nothing out of an element that it does not know: "no notes", say, when the namespace has changed. So
+    an answer must fit the schema before it is read."""
+
+    def __init__(self) -> None:
+        [schema] = etree.parse(WSDL).iterfind(".//{http://www.w3.org/2001/XMLSchema}schema")
+        self._schema = etree.XMLSchema(schema)
+
+    def ingress(self, envelope: Any, http_headers: Any, operation: Any) -> tuple[Any, Any]:
+        """Raises ValueError."""
+        [answer] = envelope.iterfind(f"{{{SOAP}}}Body/*")
+        named = answer.tag == f"{{{NAMESPACE}}}{operation.name}Response"
+        if answer.tag != f"{{{SOAP}}}Fault" and not (named and self._schema.validate(answer)):
+            raise ValueError
+        return envelope, http_headers
+
+
 class Messages:
     """Made once, in a thread, because reading the WSDL holds everything else up (`messages`)."""
 
     def __init__(self) -> None:
         settings = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
-        self._client = Client(str(WSDL), settings=settings)  # type: ignore[no-untyped-call]  # zeep's types are partial
+        self._client = Client(str(WSDL), settings=settings, plugins=[_AsTheWsdlSays()])  # type: ignore[no-untyped-call]  # zeep's types are partial
         [service] = self._client.wsdl.services.values()
         [port] = service.ports.values()
         self._binding = port.binding

@@ -21,7 +21,7 @@ async def hold_entry(record: Record, wanted: Entry | None) -> Any:
             raise Stop(NOT_SAVED)
         if is_shortened(held.Comment, wanted.comment):
             raise Stop(SHORTENED)
-    elif held.Status == "OPEN":
+    elif _is_open(record, held):
         held = await _correct_entry(record, held, wanted)
     await _hold_alternative_id(record)
     return held
@@ -78,6 +78,11 @@ async def _hold_alternative_id(record: Record) -> None:
         raise Stop(NOT_SAVED)
 
 
+def _is_open(record: Record, held: Any) -> bool:
+    """Whether it may be changed: what stands on a record that was merged away may not."""
+    return bool(held.Status == "OPEN" and held.ClientID == record.client.client_id)
+
+
 async def _has_alternative_id(record: Record) -> bool:
     held = await record.session.call("GetAlternativeIds", ClientID=record.client.client_id) or []
     wanted = (record.options.alternative_id_system, record.reference)
@@ -88,7 +93,7 @@ async def discharge(record: Record, ending: str) -> None:
     """With the code that the trust registered for this ending; without one its own staff discharge."""
     reason = record.options.discharge_reasons.get(ending)
     held = await _entry(record) if reason else None
-    if held is None or held.Status != "OPEN":
+    if held is None or not _is_open(record, held):
         return
     comment = f"Social prescribing, {record.reference}. The outcome is in the progress note of that reference."
     await record.session.call(
