@@ -1,14 +1,11 @@
 """A mock RiO on a real port, the adapter that writes to it, and the referral of a person whom it knows."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import uvicorn
-from tests.rio.story import CLIENT_ID, CLIENT_IDS, Rio, Story, read_example
+from tests.rio.story import CLIENT_ID, CLIENT_IDS, SECRET, Rio, Story, read_example, running
 
 from adapters.rio.adapter import RioRecord
 from adapters.rio.mock import build_mock
@@ -18,16 +15,8 @@ Json = dict[str, Any]
 
 @pytest.fixture
 async def rio() -> AsyncIterator[Rio]:
-    app = build_mock("whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz")
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-        yield Rio(f"{url}/API/4.0", client)
-    server.should_exit = True
-    await serving
+    async with running(build_mock(SECRET)) as rio:
+        yield rio
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 """A referral to tell of step by step, and the mock RiO as it looks from outside."""
 
 import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI, Request, Response
+from tests.fetch.serving import serving
 
 from adapters.ports import Answer, Update
 from mappings.to_task import task_from
@@ -16,6 +21,7 @@ Json = dict[str, Any]
 EXAMPLE = Path(__file__).parent.parent / "examples" / "wellbeing-and-debt"
 CLIENT_ID = "0012345"
 CLIENT_IDS = "https://rio.northdale.example/Id/client-id"
+SECRET = "whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz"
 BEGUN = datetime(2026, 2, 2, 9, tzinfo=UTC)
 
 
@@ -65,6 +71,7 @@ class Rio:
 
     url: str
     client: httpx.AsyncClient
+    asked: Counter[str]  # how often, by operation
 
     async def fail(self, fault: str, *operations: str, **more: Any) -> None:
         """The rule acts on the next call of these operations, unless `more` says otherwise."""
@@ -86,6 +93,22 @@ class Rio:
     async def notes(self, client_id: str = CLIENT_ID) -> list[str]:
         """The newest text of each note."""
         return [versions[-1]["NoteText"] for versions in (await self.chart(client_id))["notes"]]
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[Rio]:
+    """The mock on a real port, with its calls counted."""
+    asked: Counter[str] = Counter()
+
+    @app.middleware("http")
+    async def count(request: Request, serve: Callable[[Request], Awaitable[Response]]) -> Response:
+        asked[request.headers.get("soapaction", "").strip('"').rpartition("/")[2]] += 1
+        return await serve(request)
+
+    async with serving(app) as port:
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            yield Rio(f"{url}/API/4.0", client, asked)
 
 
 def undelivered(answer: Answer) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import zeep.exceptions
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 from lxml import etree
 from zeep import Client, Plugin, Settings
 
@@ -92,10 +94,12 @@ class Messages:
     def read(self, operation: str, reply: Reply) -> Any:
         """The parts of the answer. Raises Fault and NoAnswer."""
         if reply.phase != "done" or reply.status is None:
-            raise NoAnswer(reply, "no answer came, or not all of it")
+            cannot = reply.phase in {"connect", "tls"}
+            raise NoAnswer(reply, "RiO cannot be connected to" if cannot else "none came in time, or not all of it")
         if len(reply.body) >= MOST_READ:
             raise NoAnswer(reply, f"the answer is larger than {MOST_READ:,} bytes")
         try:
+            fromstring(reply.body, forbid_dtd=True)  # before lxml, which begins with the entities of a DTD
             return self._binding.process_reply(
                 self._client, self._binding.get(operation), _Response(reply.status, reply.body)
             )
@@ -103,8 +107,8 @@ class Messages:
             if fault.code is None:  # no fault stands in it: zeep means the HTTP status
                 raise NoAnswer(reply, "the answer is no SOAP") from None
             raise Fault(_code_in(fault.detail), reply) from None
-        except (zeep.exceptions.DTDForbidden, zeep.exceptions.EntitiesForbidden):
-            raise NoAnswer(reply, "the answer brings a DTD, and was not read") from None
+        except DefusedXmlException:
+            raise NoAnswer(reply, "the answer is no SOAP (it has a DTD, and was not read)") from None
         except Exception:  # whatever zeep stumbles over in a stranger's XML
             raise NoAnswer(reply, "the answer cannot be read as the WSDL says") from None
 

@@ -38,7 +38,7 @@ async def _document(record: Record) -> Any:
     """The newest revision of the referral's document."""
     newest = None
     for client_id in record.client.client_ids:
-        found = await record.session.call("GetDocuments", ClientID=client_id) or []
+        found = await record.read("GetDocuments", client_id)
         theirs = [one for one in found if (one.Description or "").startswith(f"{record.reference} v")]
         newest = newest or max(theirs, key=lambda one: one.RevisionID, default=None)
     return newest

@@ -31,7 +31,7 @@ async def _entry(record: Record) -> Any:
     """By its external id; by the comment, which repeats it, when RiO has shortened the id."""
     found = await record.session.call("GetReferrals", ExternalReferralId=record.reference) or []
     if not found:
-        theirs = await record.session.call("GetReferrals", ClientID=record.client.client_id) or []
+        theirs = await record.read("GetReferrals", record.client.client_id)
         found = [one for one in theirs if f"{record.reference}." in (one.Comment or "")]
     if any(one.ClientID not in record.client.client_ids for one in found):
         raise Stop(ELSEWHERE)

@@ -11,10 +11,7 @@ async def notes_held(record: Record) -> Json:
     """The newest version of each note of this referral, by its key."""
     held: Json = {}
     for client_id in record.client.client_ids:
-        found = (
-            await record.session.call("GetProgressNotes", ClientID=client_id, Containing=f"[{record.reference} ") or []
-        )
-        for note in found:
+        for note in await record.read("GetProgressNotes", client_id, Containing=f"[{record.reference} "):
             if note.Current and (key := key_in(note.NoteText, record.reference)):
                 held.setdefault(key, note)
     return held

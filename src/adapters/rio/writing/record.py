@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.rio.finding import Found
 from adapters.rio.options import RioOptions
+from adapters.rio.reasons import OTHER_ID, Stop
 from adapters.rio.session import Session
 
 Json = dict[str, Any]
@@ -20,6 +21,14 @@ class Record:
     client: Found
     reference: str
     at: datetime
+
+    async def read(self, operation: str, client_id: str, **parts: Any) -> list[Any]:
+        """What stands on the record of this ClientID, which may be one that was merged into it. Raises Stop when the
+        answer is about another."""
+        found = await self.session.call(operation, ClientID=client_id, **parts) or []
+        if any(one.ClientID != client_id for one in found):
+            raise Stop(OTHER_ID)
+        return list(found)
 
 
 def is_shortened(held: str | None, text: str) -> bool:
