@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.fetch.serving import serving
 
 from adapters.ports import Answer, Update
@@ -95,16 +97,24 @@ class Rio:
         return [versions[-1]["NoteText"] for versions in (await self.chart(client_id))["notes"]]
 
 
+@dataclass
+class Counting:
+    """Counts the calls by operation, and leaves them as they are."""
+
+    app: ASGIApp
+    asked: Counter[str]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if action := Headers(scope=scope).get("soapaction"):
+            self.asked[action.strip('"').rpartition("/")[2]] += 1
+        await self.app(scope, receive, send)
+
+
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncIterator[Rio]:
     """The mock on a real port, with its calls counted."""
     asked: Counter[str] = Counter()
-
-    @app.middleware("http")
-    async def count(request: Request, serve: Callable[[Request], Awaitable[Response]]) -> Response:
-        asked[request.headers.get("soapaction", "").strip('"').rpartition("/")[2]] += 1
-        return await serve(request)
-
+    app.add_middleware(Counting, asked=asked)
     async with serving(app) as port:
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
