@@ -12,7 +12,10 @@ from fastapi import Request, Response
 from adapters.rio.mock.faults import Rule
 from adapters.rio.mock.spoiling import spoil_bytes
 
-HTML = "<!DOCTYPE html><html><body><h1>Planned maintenance</h1><p>The system is not available.</p></body></html>"
+HTML = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Planned maintenance</title>'
+    "<h1>Planned maintenance</h1><p>The system is not available."
+)
 
 
 class Refuse(Protocol):
