@@ -1,34 +1,14 @@
 """The mock RiO on a real port, and what its operations take."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from tests.mock_rio.rio import MAGGIE, SECRET, Rio
+from tests.mock_rio.rio import MAGGIE, SECRET, Rio, Serve, served
 
 from adapters.rio.mock import build_mock
-
-
-@asynccontextmanager
-async def served(app: FastAPI, **options: Any) -> AsyncIterator[str]:
-    """The app's address while it runs on a port of its own."""
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", **options)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
-    scheme = "https" if options.get("ssl_certfile") else "http"
-    yield f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await serving
-
-
-Serve = Callable[..., AbstractAsyncContextManager[Rio]]
 
 
 @pytest.fixture

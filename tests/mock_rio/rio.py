@@ -1,5 +1,8 @@
 """The mock RiO as a caller sees it: by zeep, which knows nothing of how the mock reads and writes SOAP."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -7,8 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 import yaml
 import zeep
+from fastapi import FastAPI
 from zeep.exceptions import Fault
 from zeep.proxy import AsyncServiceProxy
 from zeep.transports import AsyncTransport
@@ -77,3 +82,20 @@ class Rio:
 def code_of(fault: Fault) -> str:
     code: str = fault.detail.findtext(f".//{{{NAMESPACE}}}Code")
     return code
+
+
+@asynccontextmanager
+async def served(app: FastAPI, **options: Any) -> AsyncIterator[str]:
+    """The app's address while it runs on a port of its own."""
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", **options)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
+        await asyncio.sleep(0.005)
+    scheme = "https" if options.get("ssl_certfile") else "http"
+    yield f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Rio]]

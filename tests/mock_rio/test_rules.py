@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
-from tests.mock_rio.rio import FOLDER, Rio
+from tests.mock_rio.rio import FOLDER, Rio, code_of
+from zeep.exceptions import Fault
 
 from adapters.rio.mock import MockError, load_faults
 from adapters.rio.mock.faults import Faults, read_faults

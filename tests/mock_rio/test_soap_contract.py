@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from lxml import etree
-from tests.mock_rio.conftest import Serve
-from tests.mock_rio.rio import FOLDER, HER_NHS_NUMBER, MAGGIE, Rio
+from tests.mock_rio.rio import FOLDER, HER_NHS_NUMBER, MAGGIE, Rio, Serve
 
 from adapters.rio.mock.contract import NAMESPACE
 

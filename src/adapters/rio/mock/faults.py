@@ -107,6 +107,12 @@ class Turn:
         self.failed += acts
         return acts
 
+    def drawn(self) -> Rule:
+        """The rule for this call: now a storm is heavy, now it is not."""
+        if self.rule.fault != "batch-storm":
+            return self.rule
+        return self.rule.model_copy(update={"seconds": self.rule.wait * self.random.random()})
+
 
 @dataclass
 class Faults:
@@ -123,7 +129,7 @@ class Faults:
         second = time.monotonic() - self.since
         for turn in self.turns:
             if turn.rule.is_about(operation, targets) and turn.comes_up(second):
-                return turn.rule
+                return turn.drawn()
         return None
 
 

@@ -1,7 +1,6 @@
 """How a fault acts on a call, whichever door it came through."""
 
 import asyncio
-import random
 import socket
 import struct
 from collections.abc import Callable
@@ -47,8 +46,7 @@ def _acts_afterwards(rule: Rule) -> bool:
 
 async def _wait(rule: Rule) -> None:
     if not rule.fault.startswith(("hang", "reset")):
-        part = random.random() if rule.fault == "batch-storm" else 1  # noqa: S311 - how busy it is, no secret
-        await asyncio.sleep(rule.wait * part)
+        await asyncio.sleep(rule.wait)
 
 
 async def _stopped(request: Request, rule: Rule, refuse: Refuse) -> Response | None:
