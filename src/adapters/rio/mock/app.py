@@ -6,13 +6,15 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse
+from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, Field
 from standardwebhooks import Webhook
 
 from adapters.rio.mock import tasks
 from adapters.rio.mock.chart import chart
-from adapters.rio.mock.faults import Faults, FaultsError, Rule, RuleFile, read_faults
+from adapters.rio.mock.faults import Faults, Rule, RuleFile, read_faults
 from adapters.rio.mock.fhir_door import fhir_door
+from adapters.rio.mock.mistakes import MockError
 from adapters.rio.mock.oauth import Tokens, oauth_door
 from adapters.rio.mock.pages import pages
 from adapters.rio.mock.soap_door import soap_door
@@ -67,7 +69,7 @@ def build_mock(
     *,
     store: Path | None = None,
     faults: Faults | None = None,
-    jwks: Mapping[str, Any] | None = None,
+    jwks: KeySet | None = None,
     users: Mapping[str, str] = USERS,
     devices: Sequence[str] = DEVICES,
     session_seconds: float = 1200,
@@ -82,7 +84,7 @@ def build_mock(
         webhook=Webhook(secret),
         sessions=sessions(dict(users), list(devices), session_seconds),
         faults=faults or Faults(),
-        tokens=Tokens.of(dict(jwks)) if jwks else None,
+        tokens=Tokens(jwks) if jwks else None,
         mutual=mutual,
     )
     for door in (fhir_door(mock), soap_door(mock), pages(mock), steering(mock)):
@@ -127,7 +129,7 @@ def steering(mock: Mock) -> APIRouter:
             return PlainTextResponse(f"The rules hold at most {MOST_BYTES_OF_RULES} bytes.", 413)
         try:
             mock.faults = read_faults(text, "the rules")
-        except FaultsError as why:
+        except MockError as why:
             return PlainTextResponse(str(why), 422)
         return None
 

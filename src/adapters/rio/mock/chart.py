@@ -5,9 +5,9 @@ from typing import Any
 from adapters.rio.mock.store import Row, Store
 
 TASKS_OF_CLIENT = """
-  SELECT * FROM TaskVersion WHERE Patient IN (:id, :nhs)
-    OR Reference IN (SELECT ExternalReferralId FROM Referral WHERE ClientID = :id)
-    OR Patient IN (SELECT Value FROM AlternativeId WHERE ClientID = :id)
+  SELECT * FROM TaskVersion WHERE Patient IN (?1, ?2)
+    OR Reference IN (SELECT ExternalReferralId FROM Referral WHERE ClientID = ?1)
+    OR Patient IN (SELECT Value FROM AlternativeId WHERE ClientID = ?1)
   ORDER BY rowid
 """
 
@@ -22,7 +22,7 @@ def chart(store: Store, client_id: str) -> dict[str, Any] | None:
     client = store.one("SELECT * FROM Client WHERE ClientID = ?", client_id)
     if client is None:
         return None
-    tasks = store.all(TASKS_OF_CLIENT, {"id": client_id, "nhs": client["NHSNumber"]})
+    tasks = store.all(TASKS_OF_CLIENT, client_id, client["NHSNumber"])
     documents = store.all("SELECT * FROM Document WHERE ClientID = ? ORDER BY SerialNumber, RevisionID", client_id)
     notes = store.all("SELECT * FROM ProgressNote WHERE ClientID = ? ORDER BY NoteNum, SubNum", client_id)
     return {

@@ -42,7 +42,10 @@ def pages(mock: Mock) -> APIRouter:
         if found is None:
             return HTMLResponse(templates.get_template("unknown.html").render(), 404)
         lists = {(row["Name"], row["Code"]): row["Text"] for row in mock.store.all("SELECT * FROM Lookup")}
-        staff = {row["Code"]: row["Name"] for row in mock.store.all("SELECT Code, Name FROM HCP UNION SELECT Code, Name FROM Team")}
+        staff = {
+            row["Code"]: row["Name"]
+            for row in mock.store.all("SELECT Code, Name FROM HCP UNION SELECT Code, Name FROM Team")
+        }
         return HTMLResponse(templates.get_template("client.html").render(found, lists=lists, staff=staff))
 
     return door

@@ -8,12 +8,11 @@ from adapters.rio.mock.store import Row
 
 
 def get_caseload(call: Call) -> Values:
-    column = "Team" if "Team" in call.values else "HCP"
     sql = (
         "SELECT ClientID, ReferralNumber, Team, HCP, ReferralDateTime AS Since FROM Referral"
-        f" WHERE {column} = ? AND Status = 'OPEN' ORDER BY ReferralNumber"  # noqa: S608 - one of two words above
+        " WHERE (Team = ? OR HCP = ?) AND Status = 'OPEN' ORDER BY ReferralNumber"
     )
-    return {"Entry": call.store.all(sql, call.values[column])}
+    return {"Entry": call.store.all(sql, call.values.get("Team"), call.values.get("HCP"))}
 
 
 def get_referrals(call: Call) -> Values:
@@ -73,7 +72,9 @@ def _change(call: Call, changes: Row) -> Values:
     if held["Status"] == "DISCHARGED":
         raise Refused("REFERRAL_DISCHARGED", "The referral is discharged: it does not change any more.", "Status")
     if held["TimeStamps"] != call.values["TimeStamps"]:
-        raise Refused("RECORD_LOCKED", "Somebody changed the referral meanwhile: read it and decide anew.", "TimeStamps")
+        raise Refused(
+            "RECORD_LOCKED", "Somebody changed the referral meanwhile: read it and decide anew.", "TimeStamps"
+        )
     changes["TimeStamps"] = str(int(held["TimeStamps"]) + 1)
     columns = ", ".join(f"{name} = ?" for name in changes)
     sql = f"UPDATE Referral SET {columns} WHERE ReferralNumber = ?"  # noqa: S608 - names of the WSDL
