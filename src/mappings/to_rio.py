@@ -34,6 +34,7 @@ Json = dict[str, Any]
 UNKNOWN = {"writes": "note", "heading": "news of the referral", "from": "gateway"}  # better told once too often
 # The events by which a referral comes to its end.
 ENDINGS = frozenset({"not-accepted", "withdrawn", "transferred", "entered-in-error", *CLOSURE_REASONS})
+OPENING = "Social prescribing: "  # of each note
 CLOSING_TITLE = "Social prescribing: closing summary"
 
 
@@ -134,9 +135,9 @@ def taken_back(task: Json, event_type: str, keys: Iterable[str]) -> list[str]:
 
 
 def key_in(text: str, reference: str) -> str | None:
-    """The key of a note of the referral with this reference; None for any other text."""
+    """The key of a note of ours about the referral with this reference; None for any other text."""
     first, mark, rest = text.partition("\n")[0].rpartition(f"[{reference} ")
-    return f"{mark}{rest}" if first and mark and rest.endswith("]") else None
+    return f"{mark}{rest}" if first.startswith(OPENING) and rest.endswith("]") else None
 
 
 def _key(task: Json, mark: str) -> str:
@@ -168,7 +169,7 @@ def _note(
     who = who or task["owner"]["display"]
     key = _key(task, mark)
     signed = f"From {who}, {uk_time(task['meta']['lastUpdated'])}."
-    text = plain("\n".join([f"Social prescribing: {row['heading']} {key}", *lines, signed]))
+    text = plain("\n".join([f"{OPENING}{row['heading']} {key}", *lines, signed]))
     return Note(key, text, bool(row.get("significant")), risk, renews)
 
 
