@@ -1,15 +1,21 @@
 """Whatever goes wrong on the way, each thing is written once, and shown as written only when it is."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from tests.rio.story import Rio, Story, undelivered
 
+from adapters.ports import Update
 from adapters.rio.adapter import RioRecord
 
 Json = dict[str, Any]
 
+EVERYDAY = (
+    "hang-after-commit", "hang-before-commit", "reset-after-commit", "http-error", "soap-fault", "write-lost",
+    "malformed-xml", "truncated-xml", "namespace-change", "token-revoked", "leading-zeros-lost",
+)  # fmt: skip
 WRITES = ("CreateReferral", "AddAlternativeId", "AddProgressNote", "AddDocument", "DischargeReferral")
 
 
@@ -136,13 +142,78 @@ async def test_a_shortened_comment_is_corrected(adapter: RioRecord, rio: Rio, st
     assert entry["Comment"].endswith("progress note of that reference.")
 
 
-async def test_two_workers_at_one_delivery_leave_one_entry(rio: Rio, story: Story) -> None:
+async def test_two_workers_at_one_delivery_leave_one_of_each(rio: Rio, story: Story) -> None:
     update = story.tell("submitted")
     workers = [RioRecord(seconds=5) for _ in range(2)]
 
     await asyncio.gather(*(worker.send(update) for worker in workers))
-
-    assert (await workers[0].send(update)).delivered
-    assert len((await rio.chart())["referrals"]) == 1
     for worker in workers:
+        await until_delivered(worker, update)
         await worker.close()
+
+    chart = await rio.chart()
+    assert len(chart["referrals"]) == len(alive(chart)) == 1
+
+
+async def test_a_write_that_rio_carried_out_very_late_is_marked_as_the_second_one(
+    adapter: RioRecord, rio: Rio, story: Story
+) -> None:
+    """It hangs, is given up and written again; then it goes through after all."""
+    impatient = RioRecord(seconds=0.3)
+    update = story.tell("submitted")
+    await rio.fail("slow", "AddProgressNote", seconds=1)
+
+    late = await impatient.send(update)
+    assert late.phase == "answer"
+    assert (await adapter.send(update)).delivered
+    await asyncio.sleep(1)
+    assert len(alive(await rio.chart())) == 2
+
+    await until_delivered(adapter, story.tell("accepted", status="accepted"))
+
+    assert [note["NoteNum"] for note in alive(await rio.chart())] == [1, 3]
+    await impatient.close()
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_on_a_day_when_everything_goes_wrong_each_thing_stands_there_once(
+    rio: Rio, story: Story, closing: Json, seed: int
+) -> None:
+    adapter = RioRecord(seconds=0.25)
+    rules = [{"fault": fault, "operations": ["any"], "probability": 0.02, "seconds": 0.3} for fault in EVERYDAY]
+    (await rio.client.put("/faults", content=json.dumps({"seed": seed, "rules": rules}))).raise_for_status()
+    told = [
+        story.tell("submitted"),
+        story.tell("accepted", status="accepted"),
+        story.tell("allocated", status="allocated", advisor=closing["advisor"]),
+        story.tell("contact", status="engaged", contacts=closing["contacts"]),
+        story.tell("prescription", status="in-support", prescriptions=closing["prescriptions"]),
+        story.tell("closed-completed", status="closed-completed", **closing),
+    ]
+
+    tries = sum([await until_delivered(adapter, update) for update in told])
+
+    assert tries > len(told)  # else nothing went wrong
+    chart = await rio.chart()
+    notes = alive(chart)
+    firsts = [note["NoteText"].partition("\n")[0] for note in notes]
+    assert len(firsts) == len(set(firsts)) == 7
+    assert all(note["NoteText"].count("\n") >= 2 for note in notes)  # whole
+    assert len(chart["referrals"]) == len(chart["alternative_ids"]) == 1
+    [revisions] = chart["documents"]
+    assert len(revisions) == 1
+    await adapter.close()
+
+
+def alive(chart: Json) -> list[Json]:
+    """The newest version of each note that is not marked as a mistake."""
+    newest = [versions[-1] for versions in chart["notes"]]
+    return [note for note in newest if not note["EnteredInError"]]
+
+
+async def until_delivered(adapter: RioRecord, update: Update) -> int:
+    """How many attempts it took; fifty at most."""
+    for attempt in range(1, 51):
+        if (await adapter.send(update)).delivered:
+            return attempt
+    raise AssertionError(f"{update.event_type} was never delivered")

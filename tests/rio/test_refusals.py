@@ -19,6 +19,7 @@ NOTE_TYPES = [{"code": "SOCPRES2", "text": "Social prescribing"}, {"code": "SOCP
         ("record-locked", "UpdateReferral", "amended", "RECORD_LOCKED: Somebody is working on the record."),
         ("note-chain-conflict", "AmendProgressNote", "amended", "NOTE_CHAIN_CONFLICT: Somebody amended the note"),
         ("validation-needed", "AmendProgressNote", "amended", "VALIDATION_NEEDED: The note has to be validated"),
+        ("referral-discharged", "UpdateReferral", "amended", "REFERRAL_DISCHARGED: The referral entry was discharged"),
         ("read-only", "AddProgressNote", "accepted", "READ_ONLY: RiO is open for reading only."),
     ],
 )

@@ -21,8 +21,8 @@ Json = dict[str, Any]
 class RioRecord:
     """Writes to any number of RiOs, up to `connections` calls at a time to each.
 
-    `seconds` limits one call; an update takes about six of them, the first one of a referral twelve, and a sign-in
-    may take `session.FIRST_SECONDS` longer. A worker's lease should cover that.
+    `seconds` limits one call. An update takes about six of them, the first and the last one of a referral twelve, and a
+    sign-in may take `session.FIRST_SECONDS` longer: a worker's lease should cover that.
     """
 
     def __init__(self, seconds: float, connections: int = 4) -> None:

@@ -62,6 +62,7 @@ MERGED_AWAY = "The record was merged into one that is not clearly this person's.
 DIED = "RiO says that the person has died: phone the hub, and have the referral closed."
 ELSEWHERE = "The referral entry stands on another person's record in RiO. Nothing was written: ask the trust."
 NOT_SAVED = "RiO said that it saved, and reading back found that it did not. It is written again."
+TWICE = "The same note stands in RiO twice, written by two workers at once. The second one is marked as a mistake next."
 SHORTENED = "RiO saved less of the text than was sent. It is written again as the next version."
 
 

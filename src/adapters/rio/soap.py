@@ -69,7 +69,7 @@ class _AsTheWsdlSays(Plugin):
 
 
 class Messages:
-    """Made once, in a thread, because reading the WSDL holds everything else up (`messages`)."""
+    """Made once, in a thread, because reading the WSDL holds everything else up (`messages`); used by many threads."""
 
     def __init__(self) -> None:
         settings = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)

@@ -5,6 +5,7 @@ be at the same delivery. RiO has been known to say "saved" and not to save, so o
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from adapters.rio.finding import find_client
@@ -13,7 +14,7 @@ from adapters.rio.reasons import DIED, Stop
 from adapters.rio.session import Session
 from adapters.rio.writing.documents import hold_document
 from adapters.rio.writing.entry import discharge, hold_entry
-from adapters.rio.writing.notes import hold_note, mark_mistake, notes_held
+from adapters.rio.writing.notes import hold_notes
 from adapters.rio.writing.record import Record
 from mappings.to_rio import Wanted, taken_back
 
@@ -32,11 +33,7 @@ async def write(
         raise Stop(DIED)
     record = Record(session, options, client, wanted.reference, at)
     entry = await hold_entry(record, wanted.entry)
-    held = await notes_held(record)
-    for note in wanted.notes:
-        await hold_note(record, note, held.get(note.key), entry)
-    for key in taken_back(task, event_type, held):
-        await mark_mistake(record, key, held[key])
+    await hold_notes(record, wanted.notes, partial(taken_back, task, event_type), entry)
     if wanted.document:
         await hold_document(record, wanted.document, anew=wanted.entry is not None)
     if wanted.ending:
