@@ -9,8 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from standardwebhooks import Webhook
-from tests.mock_rio.rio import FOLDER, HER_NHS_NUMBER, MAGGIE, SECRET, Rio
+from tests.mock_rio.rio import FOLDER, HER_NHS_NUMBER, MAGGIE, Rio
 from zeep.exceptions import Fault, TransportError, XMLSyntaxError
 
 from adapters.rio.mock.kinds import KINDS
@@ -40,21 +39,6 @@ def add_note(rio: Rio, note: Values) -> Callable[[], Any]:
 async def texts(rio: Rio) -> list[str]:
     """What the record's progress notes say."""
     return [chain[-1]["NoteText"] for chain in (await rio.chart())["notes"]]
-
-
-async def put_task(rio: Rio, number: int = 1, **headers: str) -> httpx.Response:
-    at, identity = datetime.now(UTC), f"t1-{number}"
-    body = (
-        f'{{"resourceType":"Task","id":"t1","status":"accepted","meta":{{"versionId":"{number}",'
-        f'"lastUpdated":"{at.isoformat()}"}},"note":[{{"text":"Ünicode"}}]}}'
-    )
-    signed = {
-        "Content-Type": "application/fhir+json",
-        "webhook-id": identity,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Webhook(SECRET).sign(identity, at, body),
-    }
-    return await rio.client.put(f"{rio.url}/FHIR/R4/Task/t1", content=body, headers=signed | headers)
 
 
 # --- the way there and back ------------------------------------------------------------------------------------------
@@ -90,7 +74,7 @@ async def test_fault_hang_after_commit__ends_when_the_caller_goes(rio: Rio) -> N
     rio.client.timeout = httpx.Timeout(0.2)
 
     with pytest.raises(httpx.ReadTimeout):
-        await put_task(rio)
+        await rio.put_task()
 
     assert await rio.effects() == ["Task/t1/1"]
 
@@ -109,9 +93,9 @@ async def test_fault_reset_after_commit__of_a_task(rio: Rio) -> None:
     await rio.script({"operations": "put-task", "fault": "reset-after-commit", "times": 1})
 
     with pytest.raises(httpx.ReadError):
-        await put_task(rio)
+        await rio.put_task()
 
-    assert (await put_task(rio)).status_code == 200
+    assert (await rio.put_task()).status_code == 200
     assert await rio.effects() == ["Task/t1/1"]
 
 
@@ -124,7 +108,7 @@ async def test_fault_http_error(rio: Rio, add_note: Any, status: int, committed:
     with pytest.raises(Fault):
         await add_note()
 
-    answer = await put_task(rio)
+    answer = await rio.put_task()
     assert (answer.status_code, answer.headers["retry-after"]) == (status, "3")
     assert len(await rio.effects()) == (2 if committed else 0)
 
@@ -135,7 +119,7 @@ async def test_fault_downtime(rio: Rio, add_note: Any) -> None:
     with pytest.raises(TransportError) as caught:
         await add_note()
     assert (caught.value.status_code, b"<h1>Planned maintenance" in caught.value.content) == (503, True)
-    assert (await put_task(rio)).headers["retry-after"] == "1"
+    assert (await rio.put_task()).headers["retry-after"] == "1"
 
     await asyncio.sleep(0.6)
     await add_note()
@@ -161,7 +145,7 @@ async def test_fault_soap_fault(rio: Rio, note: Values) -> None:
     await rio.script({"operations": ["AddProgressNote", "put-task"], "fault": "soap-fault"})
 
     assert await rio.refused("AddProgressNote", **note) == "INTERNAL_ERROR"
-    answer = await put_task(rio)
+    answer = await rio.put_task()
     assert (answer.status_code, answer.json()["issue"][0]["severity"]) == (200, "error")
     assert await rio.effects() == []
 
@@ -172,7 +156,7 @@ async def test_fault_write_lost(rio: Rio, add_note: Any) -> None:
     )
 
     assert (await add_note()).NoteNum == 1  # it says
-    assert (await put_task(rio)).status_code == 200
+    assert (await rio.put_task()).status_code == 200
 
     assert await texts(rio) == []
     assert (await rio.client.get(f"{rio.url}/FHIR/R4/Task/t1")).status_code == 404
@@ -190,7 +174,7 @@ async def test_fault_malformed_xml__and_its_like(rio: Rio, add_note: Any, fault:
 
 
 async def test_fault_truncated_xml__of_a_task(rio: Rio) -> None:
-    await put_task(rio)
+    await rio.put_task()
     await rio.script({"operations": "get-task", "fault": "truncated-xml"})
 
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
@@ -198,7 +182,7 @@ async def test_fault_truncated_xml__of_a_task(rio: Rio) -> None:
 
 
 async def test_fault_wrong_encoding(rio: Rio) -> None:
-    await put_task(rio)
+    await rio.put_task()
     await rio.script({"operations": "get-task", "fault": "wrong-encoding"})
 
     with pytest.raises(UnicodeDecodeError):
@@ -263,7 +247,7 @@ async def test_fault_certificate_refused(rio: Rio, add_note: Any) -> None:
     with pytest.raises(TransportError) as caught:
         await add_note()
 
-    assert (caught.value.status_code, (await put_task(rio)).status_code) == (403, 403)
+    assert (caught.value.status_code, (await rio.put_task()).status_code) == (403, 403)
     assert await rio.effects() == []
 
 
@@ -284,7 +268,7 @@ async def test_fault_token_expired__or_revoked_between_two_calls(rio: Rio, note:
 async def test_fault_token_revoked(rio: Rio) -> None:
     await rio.script({"operations": "put-task", "fault": "token-revoked", "times": 1})
 
-    assert [(await put_task(rio)).status_code for _ in range(2)] == [401, 200]
+    assert [(await rio.put_task()).status_code for _ in range(2)] == [401, 200]
 
 
 async def test_fault_clock_skew(rio: Rio, note: Values) -> None:
@@ -293,7 +277,7 @@ async def test_fault_clock_skew(rio: Rio, note: Values) -> None:
     assert await rio.refused("AddProgressNote", **note) == "SESSION_EXPIRED"
     ends = (await rio.authenticate()).ExpiresAt
     assert ends - datetime.now(UTC) > timedelta(minutes=100)
-    assert (await put_task(rio)).status_code == 401
+    assert (await rio.put_task()).status_code == 401
 
 
 async def test_fault_device_not_registered(rio: Rio) -> None:
@@ -309,7 +293,7 @@ async def test_fault_read_only(rio: Rio, note: Values) -> None:
     await rio.script({"operations": "any", "fault": "read-only"})
 
     assert await rio.refused("AddProgressNote", **note) == "READ_ONLY"
-    assert (await put_task(rio)).status_code == 503
+    assert (await rio.put_task()).status_code == 503
     assert await rio.call("GetProgressNotes", ClientID=MAGGIE) == []
 
 
