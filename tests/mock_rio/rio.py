@@ -98,6 +98,10 @@ class Rio:
     async def chart(self, client_id: str = MAGGIE) -> Any:
         return (await self.client.get(f"{self.url}/record/clients/{client_id}")).json()
 
+    async def texts(self) -> list[str]:
+        """What the progress notes of her record say."""
+        return [chain[-1]["NoteText"] for chain in (await self.chart())["notes"]]
+
     async def page(self, client_id: str = MAGGIE) -> str:
         return (await self.client.get(f"{self.url}/clients/{client_id}")).text
 
