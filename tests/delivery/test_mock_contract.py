@@ -259,7 +259,7 @@ async def test_r12_where_certificates_are_asked_for_none_is_refused(
     secret: str, tmp_path: Path, put: Any, epr: Any, a_task: Make
 ) -> None:
     ours, theirs = certificate(tmp_path, "epr"), certificate(tmp_path, "gateway")
-    tls = {"ssl_certfile": ours[0], "ssl_keyfile": ours[1]}
+    tls: dict[str, Any] = {"ssl_certfile": ours[0], "ssl_keyfile": ours[1]}
     tls |= {"ssl_ca_certs": str(theirs[0]), "ssl_cert_reqs": ssl.CERT_OPTIONAL}
     async with served(build_mock(secret, mutual=True), **tls) as url:
         for shown, status in ((None, 403), (theirs, 200)):

@@ -1,6 +1,6 @@
 """The mock RiO on a real port, and what its operations take."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -74,3 +74,11 @@ def document() -> dict[str, Any]:
         "FileName": "summary.txt",
         "Content": b"Actions for you: none.",
     }
+
+
+@pytest.fixture
+def add_note(rio: Rio, note: dict[str, Any]) -> Callable[[], Any]:
+    async def add() -> Any:
+        return await rio.call("AddProgressNote", **note)
+
+    return add

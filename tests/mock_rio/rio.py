@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from datetime import UTC, datetime
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import uvicorn
 import yaml
 import zeep
 from fastapi import FastAPI
+from standardwebhooks import Webhook
 from zeep.exceptions import Fault
 from zeep.proxy import AsyncServiceProxy
 from zeep.transports import AsyncTransport
@@ -27,6 +29,12 @@ BINDING = f"{{{NAMESPACE}}}ApiServiceSoap"
 
 MAGGIE = "0012345"
 HER_NHS_NUMBER = "9992047186"
+
+
+@cache
+def described() -> zeep.wsdl.Document:
+    """The WSDL, which takes zeep half a second to read."""
+    return zeep.Client(str(FOLDER / "api-v40.wsdl")).wsdl  # type: ignore[no-untyped-call]
 
 
 @dataclass
@@ -43,7 +51,7 @@ class Rio:
     def service(self) -> AsyncServiceProxy:
         transport = AsyncTransport(client=self.client)  # type: ignore[no-untyped-call]  # zeep types little
         transport.wsdl_client.close()
-        soap = zeep.AsyncClient(str(FOLDER / "api-v40.wsdl"), transport=transport)  # type: ignore[no-untyped-call]
+        soap = zeep.AsyncClient(described(), transport=transport)  # type: ignore[no-untyped-call]
         address = f"{self.url}/API/4.0/ApiService"
         return AsyncServiceProxy(soap, soap.wsdl.bindings[BINDING], address=address)  # type: ignore[no-untyped-call]
 
@@ -58,6 +66,21 @@ class Rio:
         answer = await self.call("Authenticate", **(given or plain))
         self.token = answer.Token
         return answer
+
+    async def put_task(self, number: int = 1) -> httpx.Response:
+        """A version of the Task t1, signed as the gateway signs."""
+        at, identity = datetime.now(UTC), f"t1-{number}"
+        body = (
+            f'{{"resourceType":"Task","id":"t1","status":"accepted","meta":{{"versionId":"{number}",'
+            f'"lastUpdated":"{at.isoformat()}"}},"note":[{{"text":"Ünicode"}}]}}'
+        )
+        signed = {
+            "Content-Type": "application/fhir+json",
+            "webhook-id": identity,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": Webhook(SECRET).sign(identity, at, body),
+        }
+        return await self.client.put(f"{self.url}/FHIR/R4/Task/t1", content=body, headers=signed)
 
     async def refused(self, operation: str, **values: Any) -> str:
         """The code of the fault that a call must end in."""
@@ -74,6 +97,10 @@ class Rio:
 
     async def chart(self, client_id: str = MAGGIE) -> Any:
         return (await self.client.get(f"{self.url}/record/clients/{client_id}")).json()
+
+    async def texts(self) -> list[str]:
+        """What the progress notes of her record say."""
+        return [chain[-1]["NoteText"] for chain in (await self.chart())["notes"]]
 
     async def page(self, client_id: str = MAGGIE) -> str:
         return (await self.client.get(f"{self.url}/clients/{client_id}")).text

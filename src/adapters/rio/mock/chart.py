@@ -11,6 +11,12 @@ TASKS_OF_CLIENT = """
   ORDER BY rowid
 """
 
+CLIENTS_OF_TASK = """
+  SELECT * FROM Client WHERE ?1 IN (ClientID, NHSNumber)
+    OR ClientID IN (SELECT ClientID FROM Referral WHERE ExternalReferralId = ?2)
+    OR ClientID IN (SELECT ClientID FROM AlternativeId WHERE Value = ?1)
+"""
+
 
 def chart(store: Store, client_id: str) -> dict[str, Any] | None:
     """client, tasks (versions of each, oldest first), referrals, notes (versions of each), documents (revisions of
@@ -34,6 +40,12 @@ def chart(store: Store, client_id: str) -> dict[str, Any] | None:
         "alternative_ids": store.all("SELECT * FROM AlternativeId WHERE ClientID = ? ORDER BY AddedAt", client_id),
         "alerts": store.all("SELECT * FROM Alert WHERE ClientID = ? ORDER BY Since", client_id),
     }
+
+
+def client_of(store: Store, task: Row) -> Row | None:
+    """The one client whom the Task is of, as above; None when that is nobody or not sure."""
+    found = store.all(CLIENTS_OF_TASK, task["Patient"], task["Reference"])
+    return found[0] if len(found) == 1 else None
 
 
 def _grouped(rows: list[Row], by: str) -> list[list[Row]]:

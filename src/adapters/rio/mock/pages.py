@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader
 
 from adapters.rio.mock import tasks
-from adapters.rio.mock.chart import caseload, chart
+from adapters.rio.mock.chart import caseload, chart, client_of
 from adapters.rio.mock.state import Mock
 
 MOST_SHOWN = 50
@@ -31,9 +31,9 @@ def pages(mock: Mock) -> APIRouter:
     @door.get("/")
     async def show_caseload() -> str:
         referrals = list(reversed(tasks.by_referral(mock.store).values()))
-        clients = caseload(mock.store)
+        shown = [(versions, client_of(mock.store, versions[-1])) for versions in referrals[:MOST_SHOWN]]
         return templates.get_template("caseload.html").render(
-            referrals=referrals[:MOST_SHOWN], more=len(referrals) - MOST_SHOWN, clients=clients
+            referrals=shown, more=len(referrals) - MOST_SHOWN, clients=caseload(mock.store)
         )
 
     @door.get("/clients/{client_id}")
