@@ -38,6 +38,8 @@ async def test_a_referral_gets_an_entry_a_note_and_an_alternative_id(
     assert note["NoteType"] == "SOCPRES"
     assert note["RiskRelated"]
     assert not note["Validated"]
+    effects = (await rio.client.get("/effects")).json()
+    assert {one["Key"] for one in effects} == {"delivery-1"}  # X-Request-Id
 
 
 async def test_milestones_get_a_note_and_single_contacts_and_sessions_do_not(

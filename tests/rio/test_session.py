@@ -68,9 +68,9 @@ async def test_a_token_that_is_refused_again_and_again_is_given_up(adapter: RioR
 async def test_a_token_is_renewed_before_it_ends(options: Json) -> None:
     async with running(build_mock(SECRET, session_seconds=1)) as rio:
         session = Session(rio.url, RioOptions.model_validate(options), 1, 1)
-        await session.call("GetTeams")
+        await session.call("GetTeams", {})
         await asyncio.sleep(0.93)
-        await session.call("GetTeams")
+        await session.call("GetTeams", {})
         await session.close()
 
     assert rio.asked == {"Authenticate": 2, "GetTeams": 2}  # none was refused
@@ -105,7 +105,7 @@ async def test_what_rio_tells_of_a_caseload(rio: Rio, options: Json, adapter: Ri
     await adapter.send(story.tell("submitted"))
     session = Session(rio.url, RioOptions.model_validate(options), 1, 1)
 
-    [entry] = await session.call("GetCaseload", Team="SPHUB")
+    [entry] = await session.call("GetCaseload", {}, Team="SPHUB")
 
     assert entry.ClientID == "0012345"
     await session.close()

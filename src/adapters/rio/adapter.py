@@ -10,7 +10,7 @@ from adapters.ports import Answer, Phase, Update
 from adapters.rio.codes import check_codes
 from adapters.rio.options import RioOptions
 from adapters.rio.reasons import REASONS, Stop
-from adapters.rio.session import Session
+from adapters.rio.session import Calls, Session
 from adapters.rio.soap import Fault, NoAnswer
 from adapters.rio.writing import write
 from mappings.to_rio import Wanted, wanted
@@ -49,7 +49,7 @@ class RioRecord:
         phase: Phase = "fault"
         reply, delivered = None, False
         try:
-            await self._write(self._session(update.url, options), options, record, task, referral, update)
+            await self._write(self._calls(update, options), options, record, task, referral, update)
             phase, told, delivered = "done", "Written into the record, and read back.", True
         except Stop as stop:
             told = str(stop)
@@ -73,23 +73,24 @@ class RioRecord:
         for session in self._sessions.values():
             await session.close()
 
-    def _session(self, url: str, options: RioOptions) -> Session:
-        """One for each RiO and what is registered for it, so that a change there signs in anew."""
-        key = (url, options.model_dump_json())
+    def _calls(self, update: Update, options: RioOptions) -> Calls:
+        """Through one session for each RiO and what is registered for it, so that a change there signs in anew."""
+        key = (update.url, options.model_dump_json())
         if key not in self._sessions:
-            self._sessions[key] = Session(url, options, self._seconds, self._connections)
-        return self._sessions[key]
+            self._sessions[key] = Session(update.url, options, self._seconds, self._connections)
+        headers = {"X-Request-Id": update.delivery_id, "X-Correlation-Id": update.correlation_id}
+        return Calls(self._sessions[key], headers)
 
     async def _write(
-        self, session: Session, options: RioOptions, record: Wanted, task: Json, referral: Json, update: Update
+        self, calls: Calls, options: RioOptions, record: Wanted, task: Json, referral: Json, update: Update
     ) -> None:
         try:
-            await write(session, options, record, task, referral, update.event_type, update.at)
+            await write(calls, options, record, task, referral, update.event_type, update.at)
         except Fault as fault:
             if fault.code != "UNKNOWN_CODE":
                 raise
-            await check_codes(session, options)
-            await write(session, options, record, task, referral, update.event_type, update.at)
+            await check_codes(calls, options)
+            await write(calls, options, record, task, referral, update.event_type, update.at)
 
 
 def _retry_after(reply: Reply) -> float | None:

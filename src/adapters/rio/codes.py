@@ -2,10 +2,10 @@
 
 from adapters.rio.options import RioOptions
 from adapters.rio.reasons import Stop, no_code
-from adapters.rio.session import Session
+from adapters.rio.session import Calls
 
 
-async def check_codes(session: Session, options: RioOptions) -> None:
+async def check_codes(calls: Calls, options: RioOptions) -> None:
     """Raises Stop for the first code of the options that is not an active one of its list, saying which."""
     urgencies = options.urgencies
     used = {
@@ -19,11 +19,11 @@ async def check_codes(session: Session, options: RioOptions) -> None:
     }
     for lookup, codes in used.items():
         if codes:
-            answered = await session.call("GetLookups", Name=lookup)
+            answered = await calls.call("GetLookups", Name=lookup)
             active = {entry.Code for entry in answered.Entry or [] if entry.Active}
             for element, code in codes.items():
                 if code not in active:
                     raise Stop(no_code(element, lookup))
-    teams = await session.call("GetTeams") or []
+    teams = await calls.call("GetTeams") or []
     if options.team not in {team.Code for team in teams}:
         raise Stop(no_code("team", "Team"))

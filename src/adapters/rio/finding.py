@@ -16,7 +16,7 @@ from adapters.rio.reasons import (
     UNSURE_PERSON,
     Stop,
 )
-from adapters.rio.session import Session
+from adapters.rio.session import Calls
 
 CLIENT_ID = re.compile(r"[0-9]{1,15}", re.ASCII)
 
@@ -34,7 +34,7 @@ class Found:
         return (self.client_id, *self.formerly)
 
 
-async def find_client(session: Session, person: Mapping[str, Any], system: str) -> Found:
+async def find_client(calls: Calls, person: Mapping[str, Any], system: str) -> Found:
     """The record of the person (`mappings.referral.Person`), by the ClientID that has this system, else by NHS number.
 
     Two of ClientID, NHS number, date of birth and family name must agree, and the NHS number may not differ; nor the
@@ -43,10 +43,10 @@ async def find_client(session: Session, person: Mapping[str, Any], system: str) 
     client_id = next((one["value"] for one in person.get("local_identifiers") or [] if one["system"] == system), None)
     number = person.get("nhs_number")
     if client_id is not None:
-        return await _by_client_id(session, person, client_id)
+        return await _by_client_id(calls, person, client_id)
     if number is None:
         raise Stop(NO_IDENTITY)
-    answered = await session.call("GetClient", NHSNumber=number) or []
+    answered = await calls.call("GetClient", NHSNumber=number) or []
     living = [one for one in answered if not one.MergedInto and not one.Deleted]
     if len(living) != 1:
         raise Stop(SEVERAL if living else NOBODY)
@@ -54,12 +54,12 @@ async def find_client(session: Session, person: Mapping[str, Any], system: str) 
     return Found(living[0].ClientID, bool(living[0].Deceased))
 
 
-async def _by_client_id(session: Session, person: Mapping[str, Any], client_id: str) -> Found:
-    client = await _read(session, client_id)
+async def _by_client_id(calls: Calls, person: Mapping[str, Any], client_id: str) -> Found:
+    client = await _read(calls, client_id)
     if not client.MergedInto:
         _check_person(client, person, by_client_id=True)
         return Found(client_id, bool(client.Deceased))
-    survivor = await _read(session, client.MergedInto)
+    survivor = await _read(calls, client.MergedInto)
     try:
         _check_person(survivor, person, by_client_id=False)  # that the one led to the other is no proof
     except Stop:
@@ -69,10 +69,10 @@ async def _by_client_id(session: Session, person: Mapping[str, Any], client_id: 
     return Found(survivor.ClientID, bool(survivor.Deceased), (client_id,))
 
 
-async def _read(session: Session, client_id: str) -> Any:
+async def _read(calls: Calls, client_id: str) -> Any:
     if not CLIENT_ID.fullmatch(client_id):
         raise Stop(NOT_A_CLIENT_ID)
-    answered = await session.call("GetClient", ClientID=client_id) or []
+    answered = await calls.call("GetClient", ClientID=client_id) or []
     if any(one.ClientID != client_id for one in answered):
         raise Stop(OTHER_ID)
     if len(answered) > 1:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.http import DestinationError, Neighbour, addresses_of, tls_context
 from adapters.rio.options import RioOptions, RioTls
-from adapters.rio.reasons import NO_CERTIFICATE, UNREADABLE_FILE, Stop
+from adapters.rio.reasons import NO_CERTIFICATE, UNREADABLE_FILE
 from adapters.rio.soap import MOST_READ, Fault, NoAnswer, messages
 
 PATH = "ApiService"
@@ -19,7 +21,7 @@ TOKEN_FAULTS = frozenset({"NOT_AUTHENTICATED", "SESSION_EXPIRED", "SESSION_REVOK
 class Session:
     """`url` is that of the API, without ApiService. `seconds` limits each call, `connections` how many run at a time.
 
-    Calls raise Fault, NoAnswer, DestinationError for an address that is not to be called or none, and Stop when the
+    Calls raise Fault, NoAnswer, and DestinationError for an address that is not to be called or none, or when the
     password or the certificate cannot be read.
     """
 
@@ -34,15 +36,15 @@ class Session:
         self._renew_at = 0.0
         self._signing_in = asyncio.Lock()
 
-    async def call(self, operation: str, **parts: Any) -> Any:
+    async def call(self, operation: str, headers: Mapping[str, str], **parts: Any) -> Any:
         """The parts of the answer. A token that is refused is replaced, once."""
         token = await self._valid_token()
         try:
-            return await self._ask(operation, token, parts)
+            return await self._ask(operation, token, parts, headers)
         except Fault as fault:
             if fault.code not in TOKEN_FAULTS:
                 raise
-        return await self._ask(operation, await self._valid_token(refused=token), parts)
+        return await self._ask(operation, await self._valid_token(refused=token), parts, headers)
 
     async def close(self) -> None:
         for neighbour in [*(self._neighbours or ()), *self._former]:
@@ -54,7 +56,7 @@ class Session:
             if self._token is None or self._token == refused or time.monotonic() >= self._renew_at:
                 self._token = None
                 asked_at = time.monotonic()  # the clocks of RiO and of this machine may differ: only its span counts
-                given = await self._ask("Authenticate", None, await self._credentials())
+                given = await self._ask("Authenticate", None, await self._credentials(), {})
                 life = float(given.LifetimeSeconds)
                 self._renew_at = asked_at + life - min(RENEWED_BEFORE, life / 10)
                 self._token = str(given.Token)
@@ -64,19 +66,19 @@ class Session:
         try:
             password = await asyncio.to_thread(self._options.password_file.read_text, "utf-8")
         except (OSError, UnicodeError):
-            raise Stop(UNREADABLE_FILE) from None
+            raise DestinationError(UNREADABLE_FILE) from None
         return {
             "authenticationType": "PLAIN",
             "userName": self._options.user_name,
             "password": password.strip(),
         }
 
-    async def _ask(self, operation: str, token: str | None, parts: dict[str, Any]) -> Any:
+    async def _ask(self, operation: str, token: str | None, parts: dict[str, Any], more: Mapping[str, str]) -> Any:
         soap = await asyncio.to_thread(messages)
         header = {"PlatformType": self._options.platform_type, "SystemName": self._options.system_name}
         body, headers = soap.build(operation, header | ({"Token": token} if token else {}), parts)
         usual, patient = await self._connected()
-        reply = await (patient if token is None else usual).post(PATH, body, headers, MOST_READ)
+        reply = await (patient if token is None else usual).post(PATH, body, {**more, **headers}, MOST_READ)
         if reply.phase == "connect":
             self._forget_address(usual, patient)
         if reply.status == 403:
@@ -91,7 +93,7 @@ class Session:
             try:
                 tls = await asyncio.to_thread(tls_context, files.certificate, files.key, files.authority)
             except OSError:  # ssl.SSLError is one
-                raise Stop(NO_CERTIFICATE) from None
+                raise DestinationError(NO_CERTIFICATE) from None
             try:
                 async with asyncio.timeout(self._seconds):
                     [address, *_] = await addresses_of(self._url, private=self._options.private)
@@ -108,3 +110,14 @@ class Session:
         if self._neighbours == neighbours:
             self._neighbours = None
             self._former += neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of one delivery. `headers` go with each, so that it can be followed through the trust's systems."""
+
+    session: Session
+    headers: Mapping[str, str]
+
+    async def call(self, operation: str, **parts: Any) -> Any:
+        return await self.session.call(operation, self.headers, **parts)

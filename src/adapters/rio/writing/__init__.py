@@ -11,7 +11,7 @@ from typing import Any
 from adapters.rio.finding import find_client
 from adapters.rio.options import RioOptions
 from adapters.rio.reasons import DIED, Stop
-from adapters.rio.session import Session
+from adapters.rio.session import Calls
 from adapters.rio.writing.documents import hold_document
 from adapters.rio.writing.entry import discharge, hold_entry
 from adapters.rio.writing.notes import hold_notes
@@ -24,14 +24,14 @@ Json = dict[str, Any]
 
 
 async def write(
-    session: Session, options: RioOptions, wanted: Wanted, task: Json, referral: Json, event_type: str, at: datetime
+    calls: Calls, options: RioOptions, wanted: Wanted, task: Json, referral: Json, event_type: str, at: datetime
 ) -> None:
-    """Returns once all of it stands in the record. Raises Stop, and what `Session.call` raises; to call it again then
+    """Returns once all of it stands in the record. Raises Stop, and what `Calls.call` raises; to call it again then
     writes what is still missing. `at` is when it happened."""
-    client = await find_client(session, referral["person"], options.client_id_system)
+    client = await find_client(calls, referral["person"], options.client_id_system)
     if client.deceased and wanted.entry and not wanted.ended:
         raise Stop(DIED)
-    record = Record(session, options, client, wanted.reference, at)
+    record = Record(calls, options, client, wanted.reference, at)
     entry = await hold_entry(record, wanted.entry)
     await hold_notes(record, wanted.notes, partial(taken_back, task, event_type), entry)
     if wanted.document:

@@ -14,7 +14,7 @@ async def hold_document(record: Record, document: Document, *, anew: bool) -> No
     if held is None and not anew:
         return
     if held is None or held.Description != document.description or held.FileSize != len(document.content):
-        await record.session.call(
+        await record.calls.call(
             "AddDocument",
             ClientID=record.client.client_id,
             SerialNumber=held.SerialNumber if held and held.ClientID == record.client.client_id else None,

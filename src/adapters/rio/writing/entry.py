@@ -15,7 +15,7 @@ async def hold_entry(record: Record, wanted: Entry | None) -> Any:
     if held is None:
         if record.client.deceased:
             return None  # RiO opens none any more; notes and the summary still find their place
-        await record.session.call("CreateReferral", **_entry_parts(record, wanted))
+        await record.calls.call("CreateReferral", **_entry_parts(record, wanted))
         held = await _entry(record)
         if held is None:
             raise Stop(NOT_SAVED)
@@ -29,7 +29,7 @@ async def hold_entry(record: Record, wanted: Entry | None) -> Any:
 
 async def _entry(record: Record) -> Any:
     """By its external id; by the comment, which repeats it, when RiO has shortened the id."""
-    found = await record.session.call("GetReferrals", ExternalReferralId=record.reference) or []
+    found = await record.calls.call("GetReferrals", ExternalReferralId=record.reference) or []
     if not found:
         theirs = await record.read("GetReferrals", record.client.client_id)
         found = [one for one in theirs if f"{record.reference}." in (one.Comment or "")]
@@ -58,9 +58,7 @@ async def _correct_entry(record: Record, held: Any, entry: Entry) -> Any:
     if held.Urgency == urgency and not is_shortened(held.Comment, entry.comment):
         return held
     correct = {"Urgency": urgency, "Comment": entry.comment}
-    await record.session.call(
-        "UpdateReferral", ReferralNumber=held.ReferralNumber, TimeStamps=held.TimeStamps, **correct
-    )
+    await record.calls.call("UpdateReferral", ReferralNumber=held.ReferralNumber, TimeStamps=held.TimeStamps, **correct)
     after = await _entry(record)
     if after is None or after.Urgency != urgency:
         raise Stop(NOT_SAVED)
@@ -73,7 +71,7 @@ async def _hold_alternative_id(record: Record) -> None:
     system, client_id = record.options.alternative_id_system, record.client.client_id
     if await _has_alternative_id(record):
         return
-    await record.session.call("AddAlternativeId", ClientID=client_id, System=system, Value=record.reference)
+    await record.calls.call("AddAlternativeId", ClientID=client_id, System=system, Value=record.reference)
     if not await _has_alternative_id(record):
         raise Stop(NOT_SAVED)
 
@@ -84,7 +82,7 @@ def _is_open(record: Record, held: Any) -> bool:
 
 
 async def _has_alternative_id(record: Record) -> bool:
-    held = await record.session.call("GetAlternativeIds", ClientID=record.client.client_id) or []
+    held = await record.calls.call("GetAlternativeIds", ClientID=record.client.client_id) or []
     wanted = (record.options.alternative_id_system, record.reference)
     return any((one.System, one.Value) == wanted for one in held)
 
@@ -96,7 +94,7 @@ async def discharge(record: Record, ending: str) -> None:
     if held is None or not _is_open(record, held):
         return
     comment = f"Social prescribing, {record.reference}. The outcome is in the progress note of that reference."
-    await record.session.call(
+    await record.calls.call(
         "DischargeReferral",
         ReferralNumber=held.ReferralNumber,
         TimeStamps=held.TimeStamps,

@@ -63,7 +63,7 @@ async def _write(record: Record, note: Note, held: Any, entry: Any) -> bool:
         return True
     # Nothing there, or on a record that was merged away, where nothing can be amended any more.
     numbered = entry is not None and entry.ClientID == record.client.client_id
-    await record.session.call(
+    await record.calls.call(
         "AddProgressNote",
         ClientID=record.client.client_id,
         ReferralNumber=entry.ReferralNumber if numbered else None,
@@ -79,7 +79,7 @@ async def _write(record: Record, note: Note, held: Any, entry: Any) -> bool:
 
 async def _amend(record: Record, held: Any, **parts: Any) -> None:
     """As the next version of the note, of which the one that was read must still be the newest."""
-    await record.session.call(
+    await record.calls.call(
         "AmendProgressNote", ClientID=held.ClientID, NoteNum=held.NoteNum, SubNum=held.SubNum, **parts
     )
 

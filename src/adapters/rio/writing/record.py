@@ -7,7 +7,7 @@ from typing import Any
 from adapters.rio.finding import Found
 from adapters.rio.options import RioOptions
 from adapters.rio.reasons import OTHER_ID, Stop
-from adapters.rio.session import Session
+from adapters.rio.session import Calls
 
 Json = dict[str, Any]
 
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 class Record:
     """`at` is when it happened; `reference` that of the referral, by which its parts are found again."""
 
-    session: Session
+    calls: Calls
     options: RioOptions
     client: Found
     reference: str
@@ -25,7 +25,7 @@ class Record:
     async def read(self, operation: str, client_id: str, **parts: Any) -> list[Any]:
         """What stands on the record of this ClientID, which may be one that was merged into it. Raises Stop when the
         answer is about another."""
-        found = await self.session.call(operation, ClientID=client_id, **parts) or []
+        found = await self.calls.call(operation, ClientID=client_id, **parts) or []
         if any(one.ClientID != client_id for one in found):
             raise Stop(OTHER_ID)
         return list(found)
