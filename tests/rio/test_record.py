@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from tests.rio.story import Rio, Story
+from tests.rio.story import CLIENT_ID, Rio, Story
 
 from adapters.rio.adapter import RioRecord
+from adapters.rio.options import RioOptions
+from adapters.rio.session import Session
 
 Json = dict[str, Any]
 
@@ -169,14 +171,18 @@ async def test_a_prescription_entered_in_error_marks_its_note(adapter: RioRecord
     assert [versions[-1]["EnteredInError"] for versions in notes if "p-" in versions[0]["NoteText"]] == [1, 0]
 
 
-async def test_what_a_clinician_made_of_a_note_stays(adapter: RioRecord, rio: Rio, story: Story) -> None:
+async def test_what_a_clinician_made_of_a_note_stays(adapter: RioRecord, rio: Rio, story: Story, options: Json) -> None:
     update = story.tell("allocated", status="allocated", advisor=ADVISOR)
     await adapter.send(update)
-    await rio.fail("note-chain-conflict", "AmendProgressNote")  # nothing amends it
+    [text] = await rio.notes()
+    theirs = f"{text}\nShe prefers to be called in the morning."
+    clinician = Session(rio.url, RioOptions.model_validate(options), 1, 1)
+    await clinician.call("AmendProgressNote", {}, ClientID=CLIENT_ID, NoteNum=1, SubNum=1, NoteText=theirs)
 
     assert (await adapter.send(update)).delivered
 
-    assert await rio.effects("AmendProgressNote") == 0
+    assert await rio.notes() == [theirs]
+    await clinician.close()
 
 
 async def test_a_change_that_writes_nothing_calls_nobody(adapter: RioRecord, story: Story) -> None:

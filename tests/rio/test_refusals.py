@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.rio.story import Rio, Story, undelivered
 
 from adapters.rio.adapter import RioRecord
+from adapters.rio.options import RioOptions
 
 Json = dict[str, Any]
 
@@ -136,3 +138,8 @@ async def test_a_password_file_that_is_gone(adapter: RioRecord, story: Story) ->
     story.options |= {"password_file": "/nowhere/password"}
 
     assert undelivered(await adapter.send(story.tell("submitted"))).startswith("The password_file of the destination")
+
+
+def test_a_discharge_reason_for_what_is_no_end_is_refused_when_it_is_registered(options: Json) -> None:
+    with pytest.raises(ValidationError, match="on-hold is no event that ends a referral; those are closed-completed"):
+        RioOptions.model_validate(options | {"discharge_reasons": {"on-hold": "COMPLETE"}})

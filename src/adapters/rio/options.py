@@ -44,9 +44,7 @@ class RioOptions(BaseModel):
     platform_type: Annotated[str, Field(min_length=1)]
     system_name: Annotated[str, Field(min_length=1)]
     user_name: Annotated[str, Field(min_length=1)]
-    password_file: Path = Field(
-        description="Holds the password of this user, and nothing else."
-    )  # read at each sign-in, so that a new password needs no restart
+    password_file: Path  # holds it alone; read at each sign-in, so that a new one needs no restart
     client_id_system: Annotated[str, Field(min_length=1)]  # Identifier.system of the ClientIDs that the trust sends
     alternative_id_system: Annotated[str, Field(min_length=1)]  # under which RiO keeps the gateway's reference
 
