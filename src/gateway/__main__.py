@@ -217,6 +217,7 @@ def mock_rio(
         loop="uvloop",
         access_log=False,
         log_level="warning",
+        timeout_graceful_shutdown=2,  # a hanging call of a scripted fault does not hold it up
         ssl_certfile=certificate,
         ssl_keyfile=key,
         ssl_ca_certs=str(client_authority) if client_authority else None,

@@ -62,6 +62,8 @@ def _tell_one(store: Store, event: Event) -> str:
     other = client
     if event.type in {"A40", "A37"}:
         other = _client(store, event.into or client["MergedInto"] or "")
+        if other["ClientID"] == client["ClientID"]:
+            raise UnknownClient("client and into must be two clients.")
         store.change(merge, other["ClientID"] if event.type == "A40" else None, client["ClientID"])
     store.count("messages")
     number = (store.one("SELECT Number FROM Noticed WHERE Name = 'messages'") or {})["Number"]
