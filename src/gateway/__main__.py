@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from adapters.rio.mock import MockError, build_mock, load_faults, load_jwks
+from adapters.rio.mock import MockError, build_mock, load_faults, load_jwks, read_address
 from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
@@ -191,6 +191,7 @@ def mock_rio(
     certificate: Annotated[Path | None, typer.Option(help="TLS: the server's certificate, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: its key, PEM.")] = None,
     client_authority: Annotated[Path | None, typer.Option(help="Mutual TLS: who signs callers, PEM.")] = None,
+    mllp: Annotated[str | None, typer.Option(help="Where its HL7 v2 messages go: host:port.")] = None,
 ) -> None:
     """Runs the mock RiO: takes the gateway's updates, shows the record, goes wrong as told.
 
@@ -204,6 +205,7 @@ def mock_rio(
             jwks=load_jwks(jwks) if jwks else None,
             session_seconds=session_seconds,
             mutual=client_authority is not None,
+            mllp=read_address(mllp) if mllp else None,
         )
     except MockError as mistake:
         typer.echo(mistake, err=True)
@@ -215,6 +217,7 @@ def mock_rio(
         loop="uvloop",
         access_log=False,
         log_level="warning",
+        timeout_graceful_shutdown=2,  # a hanging call of a scripted fault does not hold it up
         ssl_certfile=certificate,
         ssl_keyfile=key,
         ssl_ca_certs=str(client_authority) if client_authority else None,

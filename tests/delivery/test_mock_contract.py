@@ -69,10 +69,14 @@ async def test_r1_it_takes_a_task_and_nothing_else(epr: Any, put: Any, a_task: M
         {"resourceType": "Patient"},
         {"status": None},
         {"meta": {"versionId": "one", "lastUpdated": "today"}},
+        {"meta": {"versionId": "9" * 30, "lastUpdated": "2026-01-12T10:12:00Z"}},
+        {"for": ["Patient/1"]},
     ):
         answer = await put(a_task() | wrong, webhook_id="d1")
         assert (answer.status_code, issue_code(answer)) in ((400, "structure"), (400, "invalid"))
     assert len((await epr.record())["referrals"]) == 1
+    odd = {"businessStatus": {"coding": [{"code": {}}]}, "note": [{"text": ["x"]}]}  # it files what it can
+    assert (await put(a_task(reference="SP-2") | odd)).status_code == 200
 
 
 @pytest.mark.parametrize(

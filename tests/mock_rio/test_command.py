@@ -99,3 +99,12 @@ def test_a_file_that_cannot_be_used_ends_it_with_the_reason(
     assert ended.returncode == 2
     assert str(file) in ended.stderr
     assert told in ended.stderr
+
+
+def test_a_reset_is_one_under_the_loop_of_the_command_too(start: Start, port: int) -> None:
+    start()
+    url = f"http://127.0.0.1:{port}"
+    httpx.put(f"{url}/faults", content="rules: [{operations: get-task, fault: reset-before-commit}]", trust_env=False)
+
+    with pytest.raises(httpx.ReadError):
+        httpx.get(f"{url}/FHIR/R4/Task/t1", trust_env=False)

@@ -60,6 +60,8 @@ def test_only_the_first_rule_that_comes_up_acts() -> None:
     ("text", "told"),
     [
         ("rules: [", "day.yaml: line 1, column 9: is not YAML"),
+        ("[" * 5_000, "day.yaml: its text: is not YAML that can be read"),
+        ("rules: 2026-13-45", "day.yaml: its text: is not YAML that can be read"),
         ("", "day.yaml: the file:"),
         ("rules: [{operations: GetTeams, fault: slooow}]", "rules[0]: fault: must be one of slow, "),
         ("rules: [{operations: GetTea, fault: slow}]", "rules[0]: operations: must be any, or of AddAlternativeId, "),

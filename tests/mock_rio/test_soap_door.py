@@ -1,5 +1,6 @@
 """The SOAP door keeps rules S1 ... S3 and S13 of src/adapters/rio/README.md, as an independent client sees it."""
 
+import random
 import re
 from typing import Any
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 from lxml import etree
 from tests.mock_rio import test_soap_record
-from tests.mock_rio.rio import FOLDER, Rio, Serve
+from tests.mock_rio.rio import FOLDER, MAGGIE, Rio, Serve
 
 from adapters.rio.mock.contract import NAMESPACE
 
@@ -155,3 +156,22 @@ async def test_s13_each_write_is_counted_with_its_key(rio: Rio, referral: dict[s
         ("ProgressNote/2/1", "d-17"),
     ]
     assert effects[1]["Digest"] == effects[2]["Digest"] != effects[0]["Digest"]  # the same was written twice
+
+
+async def test_s1_broken_requests_are_refused_and_break_nothing(rio: Rio, note: dict[str, Any]) -> None:
+    good = envelope(
+        f"<t:AddProgressNote><t:ClientID>{MAGGIE}</t:ClientID><t:NoteDateTime>2026-01-13T09:00:00Z</t:NoteDateTime>"
+        "<t:NoteType>SOCPRES</t:NoteType><t:NoteText>Zoë &amp; Ödön</t:NoteText></t:AddProgressNote>",
+        rio.token,
+    ).encode()
+    dice = random.Random(4)
+    seen = set()
+    for _ in range(300):
+        broken = bytearray(good)
+        for _ in range(dice.randint(1, 3)):
+            place = dice.randrange(len(broken))
+            broken[place : place + dice.randint(0, 8)] = dice.randbytes(dice.randint(0, 4))
+        seen.add((await post(rio, bytes(broken), "AddProgressNote")).status_code)
+
+    assert seen <= {200, 400, 401}
+    await rio.call("AddProgressNote", **note)

@@ -201,3 +201,12 @@ async def test_s12_teams_coordinators_and_alerts_are_read(rio: Rio) -> None:
     assert (await rio.call("GetCareCoordinator", ClientID=MAGGIE)).Name == "Dr Amara Osei"
     assert await rio.call("GetCareCoordinator", ClientID="12345") is None
     assert [alert.Type for alert in await rio.call("GetAlerts", ClientID="0045678")] == ["VISIT"]
+
+
+async def test_s5_of_a_sensitive_record_no_referral_is_told_either(rio: Rio, referral: dict[str, Any]) -> None:
+    await rio.call("CreateReferral", **referral)
+    await rio.script({"operations": "GetAlerts", "fault": "sensitive-meanwhile"})
+    await rio.refused("GetAlerts", ClientID=MAGGIE)
+
+    assert await rio.refused("GetReferrals", ExternalReferralId="SP-4821-0937-5564") == "ACCESS_DENIED"
+    assert not await rio.call("GetCaseload", Team="SPHUB")

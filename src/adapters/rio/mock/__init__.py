@@ -5,7 +5,7 @@
 
 from adapters.rio.mock.app import build_mock
 from adapters.rio.mock.faults import load_faults
-from adapters.rio.mock.mistakes import MockError
+from adapters.rio.mock.mistakes import MockError, read_address
 from adapters.rio.mock.oauth import load_jwks
 
-__all__ = ["MockError", "build_mock", "load_faults", "load_jwks"]
+__all__ = ["MockError", "build_mock", "load_faults", "load_jwks", "read_address"]

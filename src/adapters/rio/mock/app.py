@@ -12,6 +12,7 @@ from standardwebhooks import Webhook
 
 from adapters.rio.mock import tasks
 from adapters.rio.mock.chart import chart
+from adapters.rio.mock.events import Events, UnknownClient, send, tell
 from adapters.rio.mock.faults import Faults, Rule, RuleFile, read_faults
 from adapters.rio.mock.fhir_door import fhir_door
 from adapters.rio.mock.mistakes import MockError
@@ -74,9 +75,11 @@ def build_mock(
     devices: Sequence[str] = DEVICES,
     session_seconds: float = 1200,
     mutual: bool = False,
+    mllp: tuple[str, int] | None = None,
 ) -> FastAPI:
     """The mock, with the seed alone when its `store` file is new. `secret` is the one that the gateway signs with
-    (whsec_...); with `jwks` the FHIR door asks for bearer tokens; `mutual`: the doors ask for a client certificate.
+    (whsec_...); with `jwks` the FHIR door asks for bearer tokens; `mutual`: the doors ask for a client certificate;
+    `mllp` is where events are sent.
     """
     app = FastAPI(title="Mock EPR", openapi_url=None)
     mock = Mock(
@@ -86,6 +89,7 @@ def build_mock(
         faults=faults or Faults(),
         tokens=Tokens(jwks) if jwks else None,
         mutual=mutual,
+        mllp=mllp,
     )
     for door in (fhir_door(mock), soap_door(mock), pages(mock), steering(mock)):
         app.include_router(door)
@@ -112,6 +116,20 @@ def steering(mock: Mock) -> APIRouter:
     @door.get("/effects")
     async def list_effects() -> list[Row]:
         return mock.store.all("SELECT * FROM Effect ORDER BY Number")
+
+    @door.post("/events")
+    async def tell_of_events(told: Events) -> dict[str, Any]:
+        try:
+            messages = tell(mock.store, told)
+        except UnknownClient as why:
+            raise HTTPException(422, str(why)) from None
+        answers = None
+        if mock.mllp:
+            try:
+                answers = await send(messages, *mock.mllp)
+            except OSError as trouble:
+                raise HTTPException(502, f"Nobody takes messages at {mock.mllp} ({trouble.strerror}).") from None
+        return {"messages": messages, "answers": answers}
 
     @door.delete("/record", status_code=204)
     async def forget_record() -> None:

@@ -144,11 +144,16 @@ def load_faults(file: Path) -> Faults:
 def read_faults(text: bytes, name: str) -> Faults:
     """The rules of a YAML (or JSON) text. Raises MockError."""
     try:
-        return Faults.of(RuleFile.model_validate(yaml.safe_load(text)))
+        given = yaml.safe_load(text)
     except yaml.YAMLError as trouble:
         mark = getattr(trouble, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "its text"
-        raise MockError(f"{name}: {place}: is not YAML: {getattr(trouble, 'problem', None) or 'unreadable'}") from None
+        problem = getattr(trouble, "problem", None) or "unreadable"
+        raise MockError(f"{name}: {place}: is not YAML: {problem}") from None
+    except (ValueError, RecursionError):  # a date that is none; a thousand brackets
+        raise MockError(f"{name}: its text: is not YAML that can be read") from None
+    try:
+        return Faults.of(RuleFile.model_validate(given))
     except ValidationError as mistakes:
         raise MockError("\n".join(f"{name}: {_tell(one)}" for one in mistakes.errors())) from None
 

@@ -53,7 +53,7 @@ def pages(mock: Mock) -> APIRouter:
 
 def colour(row: dict[str, str]) -> str:
     """Of a Task's tag: red for what asks the clinician to act."""
-    return "red" if row["BusinessStatus"] == "delivery-failed" else COLOURS.get(row["Status"], "blue")
+    return "red" if row["BusinessStatus"].startswith("delivery-fail") else COLOURS.get(row["Status"], "blue")
 
 
 def said(row: dict[str, str]) -> str:
