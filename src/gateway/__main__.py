@@ -1,4 +1,4 @@
-"""The command line: gateway serve | work | hl7v2 | migrate | register | token | demo | mock-rio | check-maps and others."""
+"""The command line: gateway serve | work | hl7v2 | migrate | register | token | demo | mock-rio and others."""
 
 import asyncio
 import contextlib

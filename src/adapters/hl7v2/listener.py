@@ -66,6 +66,8 @@ async def listening(
         talks.add(talk)
         try:
             await _converse(reader, writer, answer, limits)
+        except asyncio.CancelledError:
+            pass  # the listener ends; asyncio would log that this talk was cut short
         finally:
             talks.discard(talk)
 

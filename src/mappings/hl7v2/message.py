@@ -154,7 +154,7 @@ def read(block: bytes) -> Message:
     """The message in an MLLP block. Raises Unreadable."""
     header = read_header(block)
     text = _decode(block, header)
-    if not re.match(r"MSH([^\w\s])([^\w\s]{3,4})\1", text):
+    if not re.match(r"MSH([^\w\s])((?!\1)[^\w\s]){3,4}\1", text):
         raise Unreadable("The message must begin with MSH, a field separator and the encoding characters.", 1)
     if len(set(text[3 : text.index(text[3], 4)])) != len(text[3 : text.index(text[3], 4)]):
         raise Unreadable("MSH-2: each separator must be another character.", 2)

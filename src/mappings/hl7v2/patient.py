@@ -59,7 +59,10 @@ def patient_from(message: Message, systems: Systems, which: int = 0) -> Json:
 def amended(before: Json, message: Message, systems: Systems, which: int = 0) -> Json:
     """The Patient as it is after the message. What the message leaves empty stays as it was. Raises Mistaken."""
     after = {name: value for name, value in before.items() if name != "text"}  # a narrative may contradict
-    pid = message.segments("PID")[which]
+    people = message.segments("PID")
+    if len(people) <= which:
+        raise Mistaken("PID", 0, "the message needs this segment: whom is it about?", "100")
+    pid = people[which]
     for row in ROWS:
         segments = [pid] if row.segment == "PID" else message.segments(row.segment) if which == 0 else []
         valued = [one for one in segments if one.fields(row.field)]
@@ -74,21 +77,52 @@ def amended(before: Json, message: Message, systems: Systems, which: int = 0) ->
 
 
 def _put(after: Json, row: Row, new: Any, before: Json) -> None:
-    if row.target == "identifier":
-        after["identifier"] = _identifiers(before.get("identifier", []), new)
-    elif row.target == "meta":
+    if row.target == "meta":
         if new:
             _restrict(after)
         return
+    if row.target == "identifier":
+        told = {one["system"] for one in new}
+        new = [one for one in new if "value" in one]
+        after["identifier"] = _replace(before.get("identifier", []), new, lambda one: _is_current(one, told))
     elif row.target == "deceasedBoolean":
-        after.pop("deceasedDateTime", None) if new is False else None
+        if new is False:
+            after.pop("deceasedDateTime", None)
         after[row.target] = new
-    elif row.part:
-        after[row.target] = [one for one in after.get(row.target, []) if not _in_part(one, row.part)] + (new or [])
+    elif isinstance(new, list) or row.part:
+        after[row.target] = _replace(after.get(row.target, []), new or [], lambda one: _in_part(one, row.part))
     else:
         after[row.target] = new
     if after.get(row.target) in (None, False, []):
         after.pop(row.target, None)
+
+
+def _replace(before: list[Json], new: list[Json], replaced: Callable[[Json], bool]) -> list[Json]:
+    """The list with the new items where the replaced ones stood. What is told again stays as it is, with all that the
+    record says besides: a verification, a preference, how a number is written."""
+    old = [one for one in before if replaced(one)]
+    place = before.index(old[0]) if old else len(before)
+    items = [next((one for one in old if _says(one, item)), item) for item in new]
+    others = [(number, one) for number, one in enumerate(before) if not replaced(one)]
+    return [
+        *(one for number, one in others if number < place),
+        *(one for one in old if one in items),
+        *(one for one in items if one not in old),
+        *(one for number, one in others if number > place),
+    ]
+
+
+def _says(one: Json, item: Json) -> bool:
+    """Whether it says all that the item says, written with or without blanks."""
+    return all(_plain(one.get(name)) == _plain(value) for name, value in item.items())
+
+
+def _plain(value: Any) -> Any:
+    return value.replace(" ", "") if isinstance(value, str) else value
+
+
+def _is_current(one: Json, systems: set[str]) -> bool:
+    return canonical(one.get("system", "")) in systems and one.get("use") != "old"
 
 
 def _in_part(one: Json, part: str) -> bool:
@@ -102,6 +136,8 @@ def _in_part(one: Json, part: str) -> bool:
             return one.get("use") in ALIAS_USES
         case "registered":
             return one.get("use") not in ALIAS_USES
+        case "":
+            return True
     return one.get("url") == ETHNICITY
 
 
@@ -109,19 +145,6 @@ def _restrict(after: Json) -> None:
     labels = after.get("meta", {}).get("security", [])
     if RESTRICTED["code"] not in {one.get("code") for one in labels}:
         after["meta"] = after.get("meta", {}) | {"security": [*labels, RESTRICTED]}
-
-
-def _identifiers(before: list[Json], told: list[Json]) -> list[Json]:
-    """Those of the systems that the message tells of are replaced, but for former ones; told again, they stay as they
-    were, with what the record says besides (a verification status that the message does not repeat)."""
-    systems = {one["system"] for one in told}
-    kept = [one for one in before if canonical(one.get("system", "")) not in systems or one.get("use") == "old"]
-    former = {(canonical(one.get("system", "")), one.get("value")): one for one in before if one.get("use") != "old"}
-    for one in told:
-        if "value" in one:
-            same = former.get((one["system"], one["value"]), {})
-            kept.append(same | one)
-    return kept
 
 
 def identifiers(segments: list[Segment], row: Row, systems: Systems) -> list[Json]:

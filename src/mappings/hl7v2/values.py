@@ -79,11 +79,14 @@ def name(field: Field, use: str) -> Json:
 
 
 def address(field: Field, use: str) -> Json:
-    """An XAD as Address. Some send the town where the county belongs (XAD.4): then it is the town."""
-    town, county = field.text(3), field.text(4)
+    """An XAD as Address. Some send the town where the county belongs (XAD.4): then it is the town. XAD.1 may name the
+    street apart: line, street, number."""
+    town, county, first = field.text(3), field.text(4), field.text(1)
+    street = " ".join(filter(None, (field.text(1, 3), field.text(1, 2))))
+    lines = [first, "" if field.text(1, 2) in first else street, field.text(2)]
     shown = {
         "use": use,
-        "line": [one for one in (field.text(1), field.text(2)) if one],
+        "line": [one for one in lines if one],
         "city": town or county,
         "district": county if town else "",
         "postalCode": field.text(5),
