@@ -108,10 +108,10 @@ class Trust:
         assert code(ack) == "AA", faults(ack)
         return ack
 
-    async def refer(self, *identifiers: Json, **elements: Any) -> Json:
-        """A referral that comes over FHIR; the Patient as it is stored."""
+    async def refer(self, *identifiers: Json, client: str = "demo-epr", **elements: Any) -> Json:
+        """A referral that comes over FHIR; by their types, the resources as they are stored."""
         answer = await self.running.call(
-            "demo-epr",
+            client,
             "POST",
             "/FHIR/R4",
             referral_of(patient(*identifiers, **elements)),
@@ -121,8 +121,8 @@ class Trust:
         stored = [entry["resource"] for entry in answer.json()["entry"]]
         return {one["resourceType"]: one for one in stored}
 
-    async def read(self, reference: str) -> Json:
-        answer = await self.running.call("demo-epr", "GET", f"/FHIR/R4/{reference}")
+    async def read(self, reference: str, client: str = "demo-epr") -> Json:
+        answer = await self.running.call(client, "GET", f"/FHIR/R4/{reference}")
         assert answer.status_code == 200, answer.text
         shown: Json = answer.json()
         return shown

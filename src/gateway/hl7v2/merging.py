@@ -134,6 +134,9 @@ async def _part(
         if name(former) in orjson.loads(question.history[-1]["moved"])["keys"]:
             note = f"Parted by {incoming.by} in its own records ({incoming.message.header.name.replace('^', ' ')})."
             await take_back(connection, incoming.caller, question, note)
+            giver, taker = question.row["other_person_id"], question.row["person_id"]
+            # Since the merging the former identifier has led to the survivor too: a question that was answered now.
+            await people.hand_over(connection, organisation, giver, taker, [], [f"~{name(former)}"])
             break
     next_ = []
     for one in records:

@@ -166,9 +166,11 @@ def identifiers(segments: list[Segment], row: Row, systems: Systems) -> list[Jso
 
 
 def former_identifiers(message: Message, systems: Systems) -> list[Json]:
-    """MRG-1: the identifiers that were given up."""
-    row = Row("MRG", 1, "identifier", "identifiers", "")
-    return [one for one in identifiers(message.segments("MRG")[:1], row, systems) if "value" in one]
+    """MRG-1: the identifiers that were given up. Raises Mistaken."""
+    mrg = message.segments("MRG")[:1]
+    if not mrg:
+        raise Mistaken("MRG", 0, "merging needs this segment: which identifier was given up?", "100")
+    return [one for one in identifiers(mrg, Row("MRG", 1, "identifier", "identifiers", ""), systems) if "value" in one]
 
 
 def names(segments: list[Segment], row: Row, _systems: Systems) -> list[Json]:
