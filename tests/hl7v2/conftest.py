@@ -78,11 +78,8 @@ def code(ack: Message) -> str:
 
 def faults(ack: Message) -> list[str]:
     """PID-3 204: why"""
-    found = []
-    for err in ack.segments("ERR"):
-        for one in err.fields(1):
-            found.append(f"{one.text(1)}-{one.text(3)} {one.text(4)}: {one.text(4, 5)}")
-    return found
+    told = [one for err in ack.segments("ERR") for one in err.fields(1)]
+    return [f"{one.text(1)}-{one.text(3)} {one.text(4)}: {one.text(4, 5)}" for one in told]
 
 
 @dataclass

@@ -1,11 +1,14 @@
 """Which message gets which acknowledgement (HL7 v2.4, 2.9.2: original mode), and what it says."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 from tests.hl7v2.conftest import MARGARET, Trust, code, example, faults, message, pid
 
+from gateway.demo.parties import demo_parties
+from gateway.hl7v2 import taking
 from gateway.parties import Parties, register
 from gateway.store.engine import Store
 from gateway.store.schema import audit, event, person, resource
@@ -96,10 +99,8 @@ async def test_each_message_of_a_known_sender_is_audited_without_its_content(tru
     assert await trust.audited() == [("HL7v2 ADT^A31", 200), ("HL7v2 ADT^A31", 422)]
 
 
-async def test_a_feed_may_do_what_its_client_may(trust: Trust, tmp_path: object) -> None:
-    from gateway.demo.parties import demo_parties
-
-    parties = demo_parties(tmp_path / "keys").model_dump()  # type: ignore[operator]  # it is a Path
+async def test_a_feed_may_do_what_its_client_may(trust: Trust, tmp_path: Path) -> None:
+    parties = demo_parties(tmp_path / "keys").model_dump()
     [client] = [one for one in parties["clients"] if one["id"] == "demo-epr"]
     client["scopes"] = ["system/Task.r"]
     await register(trust.running.store, Parties.model_validate(parties))
@@ -169,8 +170,6 @@ async def test_while_the_database_is_away_nothing_is_acknowledged(
 async def test_a_fault_of_ours_is_answered_and_told_in_the_log_without_data(
     trust: Trust, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from gateway.hl7v2 import taking
-
     async def broken(*_: object) -> None:
         raise ZeroDivisionError("Margaret Harrow")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from hl7.mllp import open_hl7_connection
-from tests.certificates import Authority
+from tests.hl7v2.certificates import Authority
 from tests.hl7v2.conftest import MARGARET, Engine, Listen, Trust, code, faults, message, pid
 
-from adapters.hl7v2.listener import Block, Limits, server_tls
+from adapters.hl7v2.listener import Block, Limits, listening, server_tls
 from gateway.demo.parties import demo_parties
 from gateway.parties import Parties, register
 
@@ -115,8 +115,6 @@ async def test_no_answer_closes_the_connection(echoing: Trust) -> None:
 
 
 async def test_a_message_in_hand_is_answered_when_the_listener_stops() -> None:
-    from adapters.hl7v2.listener import listening
-
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slowly(_block: Block) -> bytes:
@@ -175,7 +173,10 @@ async def test_only_systems_with_a_certificate_connect(listen: Listen, tmp_path:
     other = await trust.connect(ssl=client(authority, "other.northdale.example"))
     ack = await other.send(message("ADT^A31", pid()))
     assert (code(ack), "certificate" in faults(ack)[0]) == ("AR", True)
+
+    async def call(context: ssl.SSLContext) -> None:
+        await (await trust.connect(ssl=context)).send(message("ADT^A31", pid()))
+
     for who in (None, stranger):
         with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
-            nobody = await trust.connect(ssl=client(who))
-            await nobody.send(message("ADT^A31", pid()))
+            await call(client(who))

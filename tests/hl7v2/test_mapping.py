@@ -156,6 +156,7 @@ def test_times(sent: str, meant: str | None) -> None:
         (r"\H\loud\N\ ", "loud "),
         (r"caf\XC3A9\ ", "café "),
         (r"\.sp99999999999\ ", r"\.sp99999999999\ "),  # no more blanks than anybody can read
+        (r"nul\X00\, bell\X07\.", "nul, bell."),
         (r"\Zany\ and \ alone", r"\Zany\ and \ alone"),
     ],
 )
@@ -173,6 +174,7 @@ def test_escapes(sent: str, meant: str) -> None:
         (b"MSH|||||", 1),
         (b"MSH|^^^^|A|B|C|D|20260101||ADT^A31|1|P|2.4", 2),
         (b"MSH|^~\\&|A|B|C|D|20260101||ADT^A31||P|2.4", 10),
+        (b"MSH|^~\\&|A|B|C|D|20260101||ADT^A31|1|P|2.4\rPID|1||7\x00^^^RIO", 0),
         (b"MSH|^~\\&|A|B|C|D|20260101||ADT^A31|1|P|2.4||||||KLINGON", 18),
         (b"MSH|^~\\&|A|B|C|D|20260101||ADT^A31|1|P|2.4\rPID|1||\xff\xfe", 18),
         (b"MSH|^~\\&|A|B|C|D|20260101||ADT^A31|1|P|2.4\rMSH|^~\\&|A|B", 0),

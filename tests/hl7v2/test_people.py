@@ -7,8 +7,8 @@ from sqlalchemy import select
 from tests.hl7v2.conftest import MARGARET, Trust, code, example, faults, message, pid
 from tests.identity.conftest import OTHER, nhs, rio
 
-from gateway.store.schema import person, referral, resource
 from gateway.store.schema import message as stored_message
+from gateway.store.schema import person, referral, resource
 
 Json = dict[str, Any]
 
@@ -169,7 +169,7 @@ async def test_two_ids_are_merged_and_parted_as_they_were(trust: Trust, undoing:
     assert await stored_patient(trust, given_up) | {"meta": 0} == before | {"meta": 0}
     asked = (await trust.platform("identity"))["questions"]
     # A link worker may still say otherwise; and is asked more where the trust merged people who contradict each other.
-    assert [["merged", "unmerged"]] == [[one["type"] for one in q["history"]] for q in asked if q["history"]]
+    assert [[one["type"] for one in q["history"]] for q in asked if q["history"]] == [["merged", "unmerged"]]
     assert (len(asked) > 1) == bool(who)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.arrival import Arrival, Revision
 from gateway.errors import Rejected
-from gateway.fhir.arrivals import next_version
+from gateway.fhir.arrivals import next_version, too_long_identifiers
 from gateway.fhir.update import is_same
 from gateway.hl7v2.incoming import Incoming
 from gateway.ids import now
@@ -16,7 +16,7 @@ from gateway.people import agreement
 from gateway.privacy import withhold
 from gateway.profile.checks import VERIFIED
 from gateway.revise import revise, take_turn
-from gateway.store.resources import find_by_identifier, hold, load
+from gateway.store.resources import Resource, find_by_identifier, hold, load
 from gateway.validation import check
 from mappings.hl7v2.patient import STATUS, Mistaken
 from mappings.systems import is_nhs_number_system
@@ -91,9 +91,15 @@ def next_record(content: Json, before: Json) -> Revision | None:
     kept = next_version(withhold(content), before, "PUT")
     if is_same(kept, before):
         return None
-    if issues := check(kept.content):
-        raise Rejected(issues=issues)
+    refuse_invalid([kept])
     return Revision(kept, before, "Patient")
+
+
+def refuse_invalid(resources: list[Resource]) -> None:
+    """Raises Rejected for what would be no valid R4, or could not be found again."""
+    issues = [one for kept in resources for one in check(kept.content) + too_long_identifiers(kept.content, kept.type)]
+    if issues:
+        raise Rejected(issues=issues)
 
 
 async def change_records(

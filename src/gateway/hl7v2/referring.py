@@ -3,15 +3,14 @@
 from typing import Any
 
 from gateway.arrival import Arrival, Revision
-from gateway.errors import Conflict, Rejected, VersionConflict
+from gateway.errors import Conflict, VersionConflict
 from gateway.fhir.arrivals import find_referrals, new_resource, stored
 from gateway.hl7v2.incoming import Incoming, accepted, received
-from gateway.hl7v2.people import held_records, local, name, next_record, require_number
+from gateway.hl7v2.people import held_records, local, name, next_record, refuse_invalid, require_number
 from gateway.messages import Answer, Received
 from gateway.privacy import withhold
 from gateway.referrals import Accepted, accept
 from gateway.store.resources import Resource
-from gateway.validation import check
 from mappings.hl7v2.patient import amended, patient_from
 from mappings.hl7v2.referral import Referrer, referral_from, task_for
 
@@ -41,9 +40,7 @@ async def _refer(incoming: Incoming, request: Received, told: Json) -> Answer:
     service_request = new_resource(made, request)
     task = new_resource(task_for(made, service_request.reference), request)
     resources += [service_request, task]
-    issues = [issue for kept in resources for issue in check(kept.content)]
-    if issues:
-        raise Rejected(issues=issues)
+    refuse_invalid(resources)
     known = {kept.reference: kept.content for kept in [patient, *resources]}
     arrival = Arrival(request, "epr-hl7v2", resources, known, [revision] if revision else [])
     if patient in resources:

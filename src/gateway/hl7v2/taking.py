@@ -65,20 +65,14 @@ async def take(gateway: Gateway, block: Block) -> bytes | None:
         incoming = await _admit(gateway, message, block.certificate_names)
         answer = await _carry_out(incoming, block.content)
         verdict, status = Verdict("AA", text=orjson.loads(answer.body)["text"]), answer.status
-    except (Unreadable, _Refused, Mistaken, GatewayError) as refused:
-        if isinstance(refused, Unavailable):
+    except Exception as trouble:
+        if isinstance(trouble, Unavailable) or is_unreachable(trouble) or is_contended(trouble):
             _log_unanswered(header)
             return None
-        verdict, status = _verdict(refused)
+        verdict, status = _verdict(trouble)
         if incoming and not await _audited(incoming, status):
             _log_unanswered(header)
             return None
-    except Exception as trouble:
-        if is_unreachable(trouble) or is_contended(trouble):
-            _log_unanswered(header)
-            return None
-        log.error("crashed", error=type(trouble).__name__, at=where(trouble))
-        verdict, status = _verdict(ServerError())
     log.info("hl7v2", type=_known(header), acknowledgement=verdict.code, status=status)
     return acknowledge(header, verdict, new_id()[:20], f"{datetime.now(UTC):%Y%m%d%H%M%S}+0000")
 
@@ -159,14 +153,17 @@ async def _audit(incoming: Incoming, status: int) -> None:
 
 
 def _verdict(refused: Exception) -> tuple[Verdict, int]:
-    """The acknowledgement, and the status that the audit shows."""
+    """The acknowledgement, and the status that the audit shows. What nobody foresaw is a fault of ours: the message
+    would fail again, so it is not asked for again."""
     if isinstance(refused, _Refused):
         return Verdict("AR", (refused.fault,)), 400
     if isinstance(refused, Unreadable):
         return Verdict("AR", (Fault(str(refused), "MSH", refused.field, refused.code),)), 400
     if isinstance(refused, Mistaken):
         return Verdict("AE", (Fault(str(refused), refused.segment, refused.field, refused.code),)), 422
-    assert isinstance(refused, GatewayError)
+    if not isinstance(refused, GatewayError):
+        log.error("crashed", error=type(refused).__name__, at=where(refused))
+        refused = ServerError()
     if isinstance(refused, Forbidden):
         return Verdict("AR", (Fault(str(refused), "MSH", 9, "200"),)), 403
     code = "205" if refused.status == 409 else "207" if refused.status >= 500 else "102"

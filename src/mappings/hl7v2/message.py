@@ -21,6 +21,7 @@ CHARSETS = {  # MSH-18, table 0211: what is taken, and by which codec
     "UNICODE UTF-8": "utf-8",
     "UTF-8": "utf-8",
 }
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 NULL = '""'  # "delete what you have" (2.6); an empty field says nothing
 ESCAPE = re.compile(r"\\(?:([FSTRE])|X((?:[0-9A-Fa-f]{2}){1,64})|\.(br|sp|ce|fi|nf|in|ti|sk)([+-]?\d{0,3})|([HN]))\\")
 
@@ -158,10 +159,12 @@ def read(block: bytes) -> Message:
         raise Unreadable("The message must begin with MSH, a field separator and the encoding characters.", 1)
     if len(set(text[3 : text.index(text[3], 4)])) != len(text[3 : text.index(text[3], 4)]):
         raise Unreadable("MSH-2: each separator must be another character.", 2)
-    if sum(text.count(one) for one in set(text[3:8]) - {"\\"}) > MOST_SEPARATORS:
+    if sum(text.count(one) for one in {*text[3:8], "\r"} - {"\\"}) > MOST_SEPARATORS:
         raise Unreadable(f"The message has more than {MOST_SEPARATORS:,} separators. Send less in one message.", 0)
     if "\rMSH" in text:
         raise Unreadable("One block holds several messages. Send each in a block of its own.", 0, "100")
+    if CONTROLS.search(text):
+        raise Unreadable("The message holds control characters, which are no text.", 0)
     if not header.control_id:
         raise Unreadable("MSH-10: give each message an id of its own, of printable characters.", 10, "101")
     return Message(header, hl7.parse(text))
@@ -193,7 +196,7 @@ def unescape(value: str, separators: str = "|~^&\\") -> str:
         if plain:
             return meant[plain]
         if hexadecimal:
-            return bytes.fromhex(hexadecimal).decode("utf-8", "replace")
+            return CONTROLS.sub("", bytes.fromhex(hexadecimal).decode("utf-8", "replace"))
         if highlight:
             return ""
         return "\n" if format_ in {"br", "sp", "ce"} else " "
