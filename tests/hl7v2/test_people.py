@@ -173,6 +173,38 @@ async def test_two_ids_are_merged_and_parted_as_they_were(trust: Trust, undoing:
     assert (len(asked) > 1) == bool(who)
 
 
+VERY = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}
+
+
+@pytest.mark.parametrize("which", ["given up", "surviving"])
+async def test_one_restricted_record_of_two_restricts_the_person(trust: Trust, which: str) -> None:
+    given_up = await trust.refer(rio(OLD), meta=VERY if which == "given up" else None)
+    kept = await trust.refer(*MARGARET, meta=VERY if which == "surviving" else None)
+
+    await trust.accepts(message("ADT^A40", pid(rest=MOVED), f"MRG|{OLD}^^^RIO^MR"))
+
+    everything = await everything_stored(trust)
+    for where in ("Eastmere", "New Street", "07700900999", "Quayside Mews"):
+        assert where not in everything
+    await trust.accepts(A37)
+    codes = [
+        [one["code"] for one in (await stored_patient(trust, each))["meta"]["security"]] for each in (given_up, kept)
+    ]
+    assert sorted(codes) == [["R"], ["V"]]  # parted, both stay restricted: a person lifts that
+    await trust.accepts(message("ADT^A31", pid(rest=MOVED)))
+    assert "Eastmere" not in await everything_stored(trust)
+
+
+async def test_a_restricted_record_keeps_the_persons_other_records_without_a_place(trust: Trust) -> None:
+    await trust.refer(*MARGARET)
+    await trust.refer(*MARGARET, meta=LABEL)
+    await trust.accepts(message("ADT^A31", pid(rest=MOVED)))
+    await trust.accepts(message("ADT^A01", pid(), "PV1|1|I|ROWAN^^^XND01^^^^^Rowan Ward"))
+    everything = await everything_stored(trust)
+    for where in ("Eastmere", "07700900999", "ROWAN", "Rowan"):
+        assert where not in everything
+
+
 async def test_a_link_worker_can_undo_what_the_trust_merged(trust: Trust) -> None:
     given_up, kept = await trust.refer(rio(OLD)), await trust.refer(*MARGARET)
     owner = await whose(trust, given_up)

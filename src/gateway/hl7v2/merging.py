@@ -38,20 +38,21 @@ async def merge_person(incoming: Incoming, block: bytes) -> Answer:
     async def change(connection: AsyncConnection) -> Answer:
         organisation = incoming.caller.organisation
         await people.hold_decisions(connection, organisation)
-        given_up = await records_of(connection, organisation, [surviving])
-        turned_round = [one for one in given_up if is_merged(one, surviving, former)]
+        named = await records_of(connection, organisation, [surviving, former])
+        turned_round = [one for one in named if is_merged(one, surviving, former)]
         if turned_round:
             await _part(connection, incoming, request, turned_round, surviving, former, 0)
             return accepted(target=f"Patient/{turned_round[-1]['id']}")
-        records = [one for one in await records_of(connection, organisation, [former]) if carries(one, [former])]
+        records = [one for one in named if carries(one, [former])]
         if not records:
             raise NothingHeld
         await _join(connection, incoming, surviving, former)
-        next_ = []
+        restricted = any(map(is_restricted, named))
+        next_ = [next_record(one, one, restricted=restricted) for one in named if one not in records]
         for one in records:
             content = amended(one, incoming.message, incoming.systems)
             content["identifier"] = [*content["identifier"], former | {"use": "old"}]
-            next_.append(next_record(content, one))
+            next_.append(next_record(content, one, restricted=restricted))
         await change_records(connection, incoming, request, [one for one in next_ if one])
         return accepted(target=f"Patient/{records[-1]['id']}")
 
@@ -141,19 +142,20 @@ async def _part(
     next_ = []
     for one in records:
         before = await _before_merging(connection, organisation, one, former)
-        next_.append(next_record(amended(before, incoming.message, incoming.systems, which), one))
+        content = amended(before, incoming.message, incoming.systems, which)
+        if is_restricted(one):  # it stays so, whosever word it was
+            content["meta"] = content["meta"] | {"security": one["meta"]["security"]}
+        next_.append(next_record(content, one, restricted=False))
     await change_records(connection, incoming, request, [one for one in next_ if one])
 
 
 async def _before_merging(connection: AsyncConnection, organisation: str, record: Json, former: Json) -> Json:
-    """The record's last version that carried its own identifier, restricted if the record is now: what the survivor's
-    data made of it since is somebody else's."""
+    """The record's last version that carried its own identifier: what the survivor's data made of it since is somebody
+    else's."""
     for version in range(int(record["meta"]["versionId"]) - 1, 0, -1):
         found = await read(connection, organisation, "Patient", record["id"], version)
         assert found is not None  # no version is ever deleted
         content: Json = parse(found[2].encode())
         if carries(content, [former]):
-            if is_restricted(record):
-                content["meta"] = content["meta"] | {"security": record["meta"]["security"]}
             return content
     return record

@@ -18,7 +18,7 @@ from gateway.profile.checks import VERIFIED
 from gateway.revise import revise, take_turn
 from gateway.store.resources import Resource, find_by_identifier, hold, load
 from gateway.validation import check
-from mappings.hl7v2.patient import STATUS, Mistaken
+from mappings.hl7v2.patient import STATUS, Mistaken, restrict
 from mappings.systems import is_nhs_number_system
 
 Json = dict[str, Any]
@@ -86,9 +86,12 @@ def _verified(told: Json) -> bool:
     return False
 
 
-def next_record(content: Json, before: Json) -> Revision | None:
-    """The record's next version; None when nothing would change. Raises Rejected when it would be no valid one."""
-    kept = next_version(withhold(content), before, "PUT")
+def next_record(content: Json, before: Json, *, restricted: bool) -> Revision | None:
+    """The record's next version; None when nothing would change. Raises Rejected when it would be no valid one.
+
+    `restricted` says that another record of the person is: what the message says of where they are goes into none.
+    """
+    kept = next_version(withhold(restrict(content) if restricted else dict(content)), before, "PUT")
     if is_same(kept, before):
         return None
     refuse_invalid([kept])

@@ -8,7 +8,7 @@ from gateway.fhir.arrivals import find_referrals, new_resource, stored
 from gateway.hl7v2.incoming import Incoming, accepted, received
 from gateway.hl7v2.people import held_records, local, name, next_record, refuse_invalid, require_number
 from gateway.messages import Answer, Received
-from gateway.privacy import withhold
+from gateway.privacy import is_restricted, withhold
 from gateway.referrals import Accepted, accept
 from gateway.store.resources import Resource
 from mappings.hl7v2.patient import amended, patient_from
@@ -64,7 +64,8 @@ async def _person(
         patient = new_resource(withhold(told), request)
         return [patient], None, patient
     before = records[-1]
-    revision = next_record(amended(before, incoming.message, incoming.systems), before)
+    content = amended(before, incoming.message, incoming.systems)
+    revision = next_record(content, before, restricted=any(map(is_restricted, records)))
     if revision:
         return [], revision, revision.kept
     return [], None, stored(f"Patient/{before['id']}", before)

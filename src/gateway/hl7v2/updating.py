@@ -6,6 +6,7 @@ from gateway.hl7v2.incoming import Incoming, NothingHeld, accepted, received
 from gateway.hl7v2.people import change_records, held_records, next_record, require_number
 from gateway.messages import Answer
 from gateway.once import once
+from gateway.privacy import is_restricted
 from mappings.hl7v2.patient import amended, patient_from
 
 
@@ -21,7 +22,8 @@ async def update_person(incoming: Incoming, block: bytes) -> Answer:
         records = await held_records(connection, caller.organisation, told)
         if not records:
             raise NothingHeld
-        next_ = [next_record(amended(one, message, incoming.systems), one) for one in records]
+        restricted = any(map(is_restricted, records))
+        next_ = [next_record(amended(one, message, incoming.systems), one, restricted=restricted) for one in records]
         await change_records(connection, incoming, request, [one for one in next_ if one])
         return accepted(target=f"Patient/{records[-1]['id']}")
 

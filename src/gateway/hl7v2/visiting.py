@@ -13,6 +13,7 @@ from gateway.later import is_open, tell
 from gateway.lifecycle import REFERRAL_MOVES
 from gateway.messages import Answer
 from gateway.once import once
+from gateway.privacy import is_restricted
 from gateway.store import people, referrals
 from gateway.store.touched import open_referrals
 from mappings.hl7v2.patient import patient_from
@@ -38,8 +39,9 @@ async def tell_of_visit(incoming: Incoming, block: bytes) -> Answer:
         records = await held_records(connection, organisation, told)
         if not (ids := await _open(connection, organisation, records)):
             raise NothingHeld
+        restricted = any(map(is_restricted, records))
         for id_ in ids:
-            await _tell(connection, incoming, id_)
+            await _tell(connection, incoming, id_, restricted=restricted)
         return accepted(target=f"Task/{ids[-1]}")
 
     return await once(incoming.gateway.store, incoming.caller, incoming.context, request, change)
@@ -58,13 +60,13 @@ async def _open(connection: AsyncConnection, organisation: str, records: list[Js
     return sorted(found)
 
 
-async def _tell(connection: AsyncConnection, incoming: Incoming, id_: str) -> None:
+async def _tell(connection: AsyncConnection, incoming: Incoming, id_: str, *, restricted: bool) -> None:
     stored = await referrals.load(connection, incoming.caller.organisation, id_, lock=True)
     assert stored is not None  # it was found just now
     if not is_open(stored.standing):  # closed while this waited for it
         return
     at = now()
-    restricted = orjson.loads(stored.row["content"])["person"].get("sensitive", False)
+    restricted = restricted or orjson.loads(stored.row["content"])["person"].get("sensitive", False)
     on_hold = stored.standing.status == "on-hold"
     words = visit_words(incoming.message, incoming.by, on_hold=on_hold, where=not restricted)
     message = Message(at=instant(at), by=incoming.by, text=words)

@@ -22,6 +22,7 @@ RESTRICTED = {
     "code": "R",
     "display": "restricted",
 }
+RESTRICTIONS = frozenset({"R", "V", "REDACTED"})  # as gateway.privacy
 ALIAS_USES = frozenset({"old", "maiden", "nickname"})
 
 
@@ -78,8 +79,7 @@ def amended(before: Json, message: Message, systems: Systems, which: int = 0) ->
 
 def _put(after: Json, row: Row, new: Any, before: Json) -> None:
     if row.target == "meta":
-        if new:
-            _restrict(after)
+        after |= restrict(after) if new else {}
         return
     if row.target == "identifier":
         told = {one["system"] for one in new}
@@ -141,10 +141,13 @@ def _in_part(one: Json, part: str) -> bool:
     return one.get("url") == ETHNICITY
 
 
-def _restrict(after: Json) -> None:
-    labels = after.get("meta", {}).get("security", [])
-    if RESTRICTED["code"] not in {one.get("code") for one in labels}:
-        after["meta"] = after.get("meta", {}) | {"security": [*labels, RESTRICTED]}
+def restrict(patient: Json) -> Json:
+    """The record, marked restricted, if it is not."""
+    meta = patient.get("meta", {})
+    labels = meta.get("security", [])
+    if RESTRICTIONS & {one.get("code") for one in labels}:
+        return patient
+    return patient | {"meta": meta | {"security": [*labels, RESTRICTED]}}
 
 
 def identifiers(segments: list[Segment], row: Row, systems: Systems) -> list[Json]:
