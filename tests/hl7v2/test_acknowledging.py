@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from tests.fhir.test_database_gone import _the_driver_has_given_up
 from tests.hl7v2.conftest import MARGARET, Trust, code, example, faults, message, pid
 
+from adapters.hl7v2.listener import Block
+from gateway.arrival import Gateway
 from gateway.demo.parties import demo_parties
-from gateway.hl7v2 import taking
-from gateway.parties import Parties, register
+from gateway.hl7v2 import take, taking
+from gateway.parties import Directory, Parties, register
+from gateway.settings import Settings
 from gateway.store.engine import Store
 from gateway.store.schema import audit, event, person, resource
 from gateway.store.schema import message as stored_message
@@ -165,6 +169,17 @@ async def test_while_the_database_is_away_nothing_is_acknowledged(
     await trust.connect()
     await trust.accepts(sent)
     assert await trust.running.count(event) == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+asyncpg://nobody@/none?host=/nowhere/at/all", "sqlite+aiosqlite:////nowhere/at/all/gateway.db"]
+)
+async def test_where_there_is_no_database_nothing_is_answered(url: str) -> None:
+    store = Store(url)
+    block = Block(message(A31, pid()).replace("\n", "\r").encode(), frozenset())
+    assert await take(Gateway(Settings(database_url=url), store, Directory(store)), block) is None
+    await store.close()
+    await _the_driver_has_given_up()
 
 
 async def test_a_fault_of_ours_is_answered_and_told_in_the_log_without_data(

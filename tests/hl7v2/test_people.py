@@ -69,6 +69,31 @@ async def test_the_same_again_in_another_message_makes_no_version(trust: Trust) 
     assert await events(trust, referred) == ["submitted", "amended"]
 
 
+async def test_an_old_message_does_not_bring_an_old_address_back(trust: Trust) -> None:
+    """An engine's error queue is sent again days later."""
+    referred = await trust.refer(*MARGARET)
+    late = message("ADT^A31", pid(rest=MOVED.replace("Eastmere", "Oldtown"))).replace(
+        "20260302101500", "20260301080000"
+    )
+    await trust.accepts(message("ADT^A31", pid(rest=MOVED)))
+
+    ack = await trust.send(late)
+
+    assert (code(ack), faults(ack)[0][:9]) == ("AE", "EVN-2 102")
+    assert (await stored_patient(trust, referred))["address"][0]["city"] == "Eastmere"
+    later = late.replace("20260301080000", "20260303080000").replace("Oldtown", "Westmere")
+    await trust.accepts(later.replace("|P|2.4", "9|P|2.4"))
+    assert (await stored_patient(trust, referred))["address"][0]["city"] == "Westmere"
+
+
+async def test_a_clock_that_runs_ahead_shuts_nothing_out(trust: Trust) -> None:
+    referred = await trust.refer(*MARGARET)
+    for year, town in ((2999, "Eastmere"), (2998, "Westmere")):
+        sent = message("ADT^A31", pid(rest=MOVED.replace("Eastmere", town)))
+        await trust.accepts(sent.replace("20260302101500", f"{year}0302101500"))
+    assert (await stored_patient(trust, referred))["address"][0]["city"] == "Westmere"
+
+
 async def test_a_death_warns_the_link_worker(trust: Trust) -> None:
     referred = await trust.refer(*MARGARET)
     await trust.accepts(example("death"))

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mappings.hl7v2.message import Field, Segment
+from mappings.hl7v2.message import Field, Message, Segment
 from mappings.systems import NHS_NUMBER
 
 Json = dict[str, Any]
@@ -119,3 +119,14 @@ def person_name(segment: Segment, number: int, *, coded: bool = False) -> str:
     field, first = segment.field(number), 2 if coded else 1
     prefix = field.text(first + 4)
     return " ".join(filter(None, (prefix, field.text(first + 1), field.text(first)))).strip()
+
+
+def said_at(message: Message) -> str | None:
+    """When what it tells of was recorded (EVN-2), else when it was made (MSH-7), as a FHIR dateTime. None: it does not
+    say, or the day only."""
+    for segment, number in (("EVN", 2), ("MSH", 7)):
+        found = message.segment(segment)
+        when = moment(found.text(number)) if found else None
+        if when and "T" in when:
+            return when
+    return None
