@@ -99,8 +99,9 @@ async def test_each_message_of_a_known_sender_is_audited_without_its_content(tru
     await trust.refer(*MARGARET)
     await trust.accepts(message(A31, pid()))
     await trust.send(message(A31, "PID|1"))
+    await trust.send(message("ORU^R01", pid()))
     await trust.send(message(A31, pid(), application="UNKNOWN"))  # nobody's: the log has it
-    assert await trust.audited() == [("HL7v2 ADT^A31", 200), ("HL7v2 ADT^A31", 422)]
+    assert await trust.audited() == [("HL7v2 ADT^A31", 200), ("HL7v2 ADT^A31", 422), ("HL7v2 other", 400)]
 
 
 async def test_a_feed_may_do_what_its_client_may(trust: Trust, tmp_path: Path) -> None:

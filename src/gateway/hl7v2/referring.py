@@ -7,7 +7,7 @@ from gateway.errors import Conflict, VersionConflict
 from gateway.fhir.arrivals import find_referrals, new_resource, stored
 from gateway.hl7v2.incoming import Incoming, accepted, received
 from gateway.hl7v2.people import held_records, local, name, next_record, refuse_invalid, require_number
-from gateway.messages import Answer, Received
+from gateway.messages import Answer, Received, first_answer
 from gateway.privacy import is_restricted, withhold
 from gateway.referrals import Accepted, accept
 from gateway.store.resources import Resource
@@ -25,6 +25,8 @@ async def refer(incoming: Incoming, block: bytes) -> Answer:
     told = patient_from(incoming.message, incoming.systems)
     require_number(told)
     request = received(incoming, block, {"resourceType": "Patient", "identifier": told["identifier"]})
+    if first := await first_answer(incoming.gateway.store, incoming.caller, incoming.context, request):
+        return first
     for left in reversed(range(TRIES)):
         try:
             return await _refer(incoming, request, told)

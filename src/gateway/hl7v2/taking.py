@@ -15,13 +15,13 @@ from adapters.hl7v2.listener import Block
 from gateway.arrival import Gateway
 from gateway.audit import audit_row
 from gateway.errors import Contended, Forbidden, GatewayError, ServerError, Unavailable
-from gateway.hl7v2.incoming import Incoming, NothingHeld, accepted, received
+from gateway.hl7v2.incoming import Incoming, NothingHeld, accepted
 from gateway.hl7v2.merging import merge_person, part_person
 from gateway.hl7v2.referring import refer
 from gateway.hl7v2.updating import update_person
 from gateway.hl7v2.visiting import tell_of_visit
 from gateway.ids import new_id
-from gateway.messages import Answer, first_answer
+from gateway.messages import Answer
 from gateway.security import Caller
 from gateway.store.engine import is_contended, is_unreachable
 from gateway.store.schema import audit
@@ -62,7 +62,8 @@ async def take(gateway: Gateway, block: Block) -> bytes | None:
     incoming: Incoming | None = None
     try:
         message = _read(block)
-        incoming = await _admit(gateway, message, block.certificate_names)
+        incoming = await _identify(gateway, message, block.certificate_names)
+        _refuse_unfit(incoming)
         answer = await _carry_out(incoming, block.content)
         verdict, status = Verdict("AA", text=orjson.loads(answer.body)["text"]), answer.status
     except Exception as trouble:
@@ -92,8 +93,8 @@ def _read(block: Block) -> Message:
     return read(block.content)
 
 
-async def _admit(gateway: Gateway, message: Message, certificate_names: frozenset[str]) -> Incoming:
-    """Raises _Refused unless it is from a registered feed, of this version, for this system, and of a known type."""
+async def _identify(gateway: Gateway, message: Message, certificate_names: frozenset[str]) -> Incoming:
+    """Raises _Refused unless it is from a registered feed."""
     header = message.header
     await gateway.directory.refresh()
     found = gateway.directory.hl7v2_feed(header.sending_application, header.sending_facility)
@@ -104,25 +105,26 @@ async def _admit(gateway: Gateway, message: Message, certificate_names: frozense
     wanted = feed.get("certificate_name")
     if wanted and wanted not in certificate_names:
         raise _Refused("MSH-3: the certificate of this connection is not that of the feed.", 3, "103")
+    caller = Caller(client["id"], organisation["ods_code"], client["role"], frozenset(client["scopes"]))
+    return Incoming(gateway, organisation, feed, caller, message)
+
+
+def _refuse_unfit(incoming: Incoming) -> None:
+    """Raises _Refused unless it is of this version, for this system, and of a type that is handled."""
+    header, agreed = incoming.message.header, incoming.feed["processing_id"]
     if header.version != "2.4":
         raise _Refused("MSH-12: send HL7 version 2.4.", 12, "203")
-    if header.processing_id != feed["processing_id"]:
-        raise _Refused(f"MSH-11: this feed is registered for {feed['processing_id']}.", 11, "202")
+    if header.processing_id != agreed:
+        raise _Refused(f"MSH-11: this feed is registered for {agreed}.", 11, "202")
     if header.name not in HANDLED:
         types = {name.partition("^")[0] for name in HANDLED}
         text = f"MSH-9: this message is not taken. Send one of {', '.join(HANDLED)}."
         raise _Refused(text, 9, "201" if header.type in types else "200")
-    scopes, hubs = frozenset(client["scopes"]), frozenset(client["hubs"])
-    caller = Caller(client["id"], organisation["ods_code"], client["role"], scopes, hubs)
-    return Incoming(gateway, organisation, feed, caller, message)
 
 
 async def _carry_out(incoming: Incoming, block: bytes) -> Answer:
     """The answer, of the first time when the message came before. Others who change the same are waited for."""
-    store, request = incoming.gateway.store, received(incoming, block, {"resourceType": "Patient"})
     for left in reversed(range(TRIES)):
-        if first := await first_answer(store, incoming.caller, incoming.context, request):
-            return first
         try:
             return await HANDLED[incoming.message.header.name](incoming, block)
         except NothingHeld:
@@ -148,7 +150,8 @@ async def _audited(incoming: Incoming, status: int) -> bool:
 
 
 async def _audit(incoming: Incoming, status: int) -> None:
-    row = audit_row(incoming.caller, incoming.context, incoming.action, None, status)
+    action = f"HL7v2 {_known(incoming.message.header)}"
+    row = audit_row(incoming.caller, incoming.context, action, None, status)
     await incoming.gateway.store.write([(audit, [row])])
 
 
