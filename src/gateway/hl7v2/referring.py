@@ -7,6 +7,7 @@ from gateway.errors import Conflict, VersionConflict
 from gateway.fhir.arrivals import find_referrals, new_resource, stored
 from gateway.hl7v2.incoming import Incoming, accepted, received
 from gateway.hl7v2.people import held_records, local, name, next_record, refuse_invalid, require_number
+from gateway.hl7v2.timeliness import mark, recorded_at
 from gateway.messages import Answer, Received, first_answer
 from gateway.privacy import is_restricted, withhold
 from gateway.referrals import Accepted, accept
@@ -63,12 +64,14 @@ async def _person(
     async with incoming.gateway.store.transaction() as connection:
         records = await held_records(connection, organisation, told)
     if not records:
-        patient = new_resource(withhold(told), request)
+        patient = new_resource(withhold(dict(told)), request)
+        mark(patient, recorded_at(incoming.message))
         return [patient], None, patient
     before = records[-1]
     content = amended(before, incoming.message, incoming.systems)
     revision = next_record(content, before, restricted=any(map(is_restricted, records)))
     if revision:
+        mark(revision.kept, recorded_at(incoming.message))
         return [], revision, revision.kept
     return [], None, stored(f"Patient/{before['id']}", before)
 
