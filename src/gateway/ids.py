@@ -3,14 +3,29 @@
 import os
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+
+MILLISECOND = timedelta(milliseconds=1)
+
+_closed = datetime.min.replace(tzinfo=UTC)  # of this process: what it has been told by the database
 
 
 def now() -> datetime:
     """UTC, whole milliseconds: what is stored is exactly what a FHIR instant shows."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def next_moment() -> datetime:
+    """The time that a change is stored under: now, but later than every moment known to be closed (`close_moment`)."""
+    return max(now(), _closed + MILLISECOND)
+
+
+def close_moment(moment: datetime) -> None:
+    """Nothing is stored under this moment, or an earlier one, from now on: polls have gone past it (store.polls)."""
+    global _closed
+    _closed = max(_closed, moment)
 
 
 @lru_cache(maxsize=128)  # one request shows its one moment many times

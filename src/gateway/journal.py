@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from gateway.ids import new_id
+from gateway.ids import new_id, now
 from gateway.security import Caller
 from gateway.store.engine import Rows
 from gateway.store.schema import delivery, event, resource
@@ -86,7 +86,7 @@ def _due(organisation: str, referral_id: str, number: int, destination_id: str, 
         "number": number,
         "destination_id": destination_id,
         "state": "due",
-        "due_at": at,
+        "due_at": min(at, now()),  # a change may be dated ahead of the clock, where another machine's is ahead
         "attempts": 0,
         "created_at": at,
     }

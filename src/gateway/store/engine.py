@@ -10,12 +10,13 @@ from typing import Any
 
 import asyncpg
 import sqlalchemy.exc
-from sqlalchemy import Column, Connection, String, Table, event
+from sqlalchemy import Column, Connection, String, Table, event, func, select
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from gateway.store.schema import metadata
+from gateway.ids import close_moment
+from gateway.store.schema import metadata, poll_mark
 
 Rows = tuple[Table, Sequence[dict[str, Any]]]
 
@@ -32,8 +33,17 @@ UNREACHABLE = (
 
 IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # SQLSTATE: could not be put in an order, waited in a ring
 
+REFUSED_BY_TRIGGER = {"PM001", "SQLITE_CONSTRAINT_TRIGGER"}  # by the only one there is (migration 0004)
+
 POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 ORDER = {table: position for position, table in enumerate(metadata.tables.values())}
+
+
+class Late(Exception):
+    """A change came to be stored under a time that polls have gone past (store.polls). Nothing was kept: it may be
+    tried again, with the time of then."""
+
+    sqlstate = "40001"
 
 
 class Store:
@@ -61,14 +71,22 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Read, decide and write as one: committed at the end of the block, rolled back when it raises."""
-        if self._sqlite_lock:
-            # SQLite lets one writer in at a time; queueing here is fair, its own busy loop sleeps up to 100 ms.
-            async with self._sqlite_lock, self._write_transaction() as connection:
-                yield connection
-        else:
-            async with self._write_transaction() as connection:
-                yield connection
+        """Read, decide and write as one: committed at the end of the block, rolled back when it raises.
+
+        Raises Late."""
+        try:
+            if self._sqlite_lock:
+                # SQLite lets one writer in at a time; queueing here is fair, its own busy loop sleeps up to 100 ms.
+                async with self._sqlite_lock, self._write_transaction() as connection:
+                    yield connection
+            else:
+                async with self._write_transaction() as connection:
+                    yield connection
+        except DBAPIError as trouble:
+            if not _is_late(trouble):
+                raise
+            await self._keep_up()
+            raise Late from trouble
         self.committed.set()
 
     @asynccontextmanager
@@ -78,12 +96,19 @@ class Store:
             async with connection.begin():
                 yield connection
 
+    async def _keep_up(self) -> None:
+        """So that the next try is not late again, even where this machine's clock is behind that of another."""
+        async with self.reading() as connection:
+            marked = await connection.scalar(select(func.max(poll_mark.c.at)))
+        if marked:
+            close_moment(marked)
+
     async def write(self, rows: Sequence[Rows]) -> None:
         """Store new rows; returns when they are durable.
 
         Rows of requests that wait at the same time go into one transaction (measured: three to five times the
         commits of one transaction each). Raises IntegrityError when these rows clash with stored ones; then nothing
-        of them is kept and nobody else's are touched. A request that comes alone does not wait for company.
+        of them is kept and nobody else's are touched. Raises Late. A request that comes alone does not wait for company.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((rows, done))
@@ -119,7 +144,7 @@ class Store:
 
     async def _commit(self, batch: list[Sequence[Rows]]) -> None:
         by_table: dict[Table, list[dict[str, Any]]] = defaultdict(list)
-        for rows in batch:
+        for rows in sorted(batch, key=_organisation):  # in one order, in which the triggers lock them
             for table, some in rows:
                 if some:
                     by_table[table].extend(some)
@@ -144,6 +169,11 @@ class Store:
                 await plain.execute(statement, *columns)
         except asyncpg.IntegrityConstraintViolationError as clash:
             raise IntegrityError(statement, None, clash) from clash
+        except asyncpg.PostgresError as trouble:
+            if not _is_late(trouble):
+                raise
+            await self._keep_up()
+            raise Late from trouble
         self.committed.set()
 
     async def look_up(self, statement: str, sought: Sequence[tuple[str, ...]]) -> list[Any]:
@@ -189,14 +219,19 @@ class Store:
                 yield plain
             except asyncpg.IntegrityConstraintViolationError:
                 raise
-            except BaseException:
-                await connection.invalidate()
+            except BaseException as trouble:
+                if not _is_late(trouble):
+                    await connection.invalidate()
                 raise
 
     async def close(self) -> None:
         if self._writer:
             await self._writer
         await self.engine.dispose()
+
+
+def _organisation(batch: Sequence[Rows]) -> str:
+    return next((str(some[0].get("organisation", "")) for _, some in batch if some), "")
 
 
 @cache
@@ -228,6 +263,12 @@ def is_unreachable(error: BaseException) -> bool:
 def is_contended(error: BaseException) -> bool:
     """Whether transactions stood in each other's way, so that the database ended this one: it may be tried again."""
     return getattr(getattr(error, "orig", error), "sqlstate", None) in IN_EACH_OTHERS_WAY
+
+
+def _is_late(error: BaseException) -> bool:
+    error = getattr(error, "orig", error)
+    said = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+    return said in REFUSED_BY_TRIGGER
 
 
 def _answer(done: "asyncio.Future[Any]", trouble: BaseException | None = None, answer: Any = None) -> None:
