@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import Contended
 from gateway.store.engine import is_contended
 
-TRIES = 5
+TRIES = 4
 
 
 class Again:

@@ -3,12 +3,13 @@
 import os
 import secrets
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 MILLISECOND = timedelta(milliseconds=1)
 
-_closed = datetime.min.replace(tzinfo=UTC)  # of this process: what it has been told by the database
+_closed = ContextVar("closed", default=datetime.min.replace(tzinfo=UTC))
 
 
 def now() -> datetime:
@@ -18,14 +19,14 @@ def now() -> datetime:
 
 
 def next_moment() -> datetime:
-    """The time that a change is stored under: now, but later than every moment known to be closed (`close_moment`)."""
-    return max(now(), _closed + MILLISECOND)
+    """The time to store a change under: now, or just after the moment that is closed for it (`close_moment`)."""
+    return max(now(), _closed.get() + MILLISECOND)
 
 
 def close_moment(moment: datetime) -> None:
-    """Nothing is stored under this moment, or an earlier one, from now on: polls have gone past it (store.polls)."""
-    global _closed
-    _closed = max(_closed, moment)
+    """What is stored from now on for the request in hand is dated later than this: polls have gone past it
+    (store.polls). For this request only: were one machine's clock years ahead, not all would follow it there."""
+    _closed.set(max(_closed.get(), moment))
 
 
 @lru_cache(maxsize=128)  # one request shows its one moment many times

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import cache
 from itertools import count
 from typing import Any
@@ -45,6 +46,10 @@ class Late(Exception):
 
     sqlstate = "40001"
 
+    def __init__(self, closed: datetime) -> None:
+        super().__init__()
+        self.closed = closed
+
 
 class Store:
     """One per process. `committed` is set after each commit, for whoever waits for news on the same machine, and
@@ -85,8 +90,9 @@ class Store:
         except DBAPIError as trouble:
             if not _is_late(trouble):
                 raise
-            await self._keep_up()
-            raise Late from trouble
+            closed = await self._closed(trouble)
+            close_moment(closed)
+            raise Late(closed) from trouble
         self.committed.set()
 
     @asynccontextmanager
@@ -96,12 +102,16 @@ class Store:
             async with connection.begin():
                 yield connection
 
-    async def _keep_up(self) -> None:
-        """So that the next try is not late again, even where this machine's clock is behind that of another."""
-        async with self.reading() as connection:
-            marked = await connection.scalar(select(func.max(poll_mark.c.at)))
-        if marked:
-            close_moment(marked)
+    async def _closed(self, trouble: BaseException) -> datetime:
+        """The moment that a change must be dated after, so that its next try is not late again, even where this
+        machine's clock is behind that of another."""
+        refused = getattr(trouble, "orig", trouble)
+        refused = refused.__cause__ or refused
+        if isinstance(refused, asyncpg.PostgresError):
+            return datetime.fromisoformat(str(refused.detail))
+        async with self.reading() as connection:  # SQLite's triggers say nothing that changes; its clock is one
+            marked: datetime = (await connection.execute(select(func.max(poll_mark.c.at)))).scalar_one()
+        return marked
 
     async def write(self, rows: Sequence[Rows]) -> None:
         """Store new rows; returns when they are durable.
@@ -114,7 +124,11 @@ class Store:
         self._waiting.append((rows, done))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_waiting())
-        await done
+        try:
+            await done
+        except Late as late:
+            close_moment(late.closed)  # here, in the request's own context
+            raise
 
     async def _write_waiting(self) -> None:
         while self._waiting:
@@ -172,8 +186,7 @@ class Store:
         except asyncpg.PostgresError as trouble:
             if not _is_late(trouble):
                 raise
-            await self._keep_up()
-            raise Late from trouble
+            raise Late(await self._closed(trouble)) from trouble
         self.committed.set()
 
     async def look_up(self, statement: str, sought: Sequence[tuple[str, ...]]) -> list[Any]:

@@ -18,7 +18,8 @@ BY_TIME = (resource.c.updated_at, resource.c.id, resource.c.version)
 class Chosen:
     """The versions of one resource, or of all of the type when `id` is None. Times in UTC.
 
-    `since`: not older than that; `until`: not younger. `at`: current at some moment from the first (included) to the second.
+    `since`: not older than that; `until`: not younger. `at`: current at some moment from the first (included) to the
+    second.
     """
 
     organisation: str

@@ -46,7 +46,8 @@ async def close_past(store: Store, organisation: str, type_: str) -> datetime:
 
 
 async def _wait_for_writers(store: Store, organisation: str) -> None:
-    """Until all have ended that looked at the mark when it was not yet there: each holds the lock, shared, from its look
-    to the end of its commit, and waits for nothing meanwhile."""
+    """Until all have ended that looked at the mark when it was not yet there.
+
+    Each holds the lock, shared, from its look to the end of its commit, and waits for nothing meanwhile."""
     async with store.reading() as connection:
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(organisation, LOCK))))

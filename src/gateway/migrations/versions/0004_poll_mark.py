@@ -17,13 +17,14 @@ depends_on = None
 POSTGRESQL = (
     """
 CREATE FUNCTION refuse_behind_poll_mark() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    closed timestamptz;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtextextended(NEW.organisation, 4));
-    IF EXISTS (
-        SELECT FROM poll_mark
-        WHERE organisation = NEW.organisation AND type = NEW.type AND at >= NEW.updated_at
-    ) THEN
-        RAISE EXCEPTION 'polls have gone past the time of this change' USING ERRCODE = 'PM001';
+    SELECT at INTO closed FROM poll_mark WHERE organisation = NEW.organisation AND type = NEW.type;
+    IF closed >= NEW.updated_at THEN
+        RAISE EXCEPTION 'polls have gone past the time of this change' USING
+            ERRCODE = 'PM001', DETAIL = to_char(closed AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     END IF;
     RETURN NULL;
 END
@@ -58,7 +59,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organisation", "type", name=op.f("pk_poll_mark")),
     )
     for statement in POSTGRESQL if _is_postgresql() else SQLITE:
-        op.execute(sa.text(statement))
+        op.get_bind().exec_driver_sql(statement)  # as it is: a colon names no parameter here
 
 
 def downgrade() -> None:

@@ -1,0 +1,340 @@
+"""Polling sees each change once: by next links and by asking anew, while others write and clocks are wrong."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.app import BASE, Json, Running, start
+from tests.fhir.search.asking import create_patient, link, search, shown
+
+from gateway import once
+from gateway.ids import MILLISECOND, instant, new_id, next_moment, now
+from gateway.store.engine import Late, Rows, Store
+from gateway.store.polls import close_past
+from gateway.store.referrals import insert
+from gateway.store.schema import delivery, resource
+
+Change = tuple[str, str]  # id and version
+Poll = Callable[[Running, str, list[Change]], Awaitable[str]]
+
+
+def changes(bundle: Json) -> list[Change]:
+    return [(one["resource"]["id"], one["resource"]["meta"]["versionId"]) for one in bundle.get("entry", [])]
+
+
+def newest(bundle: Json, since: str) -> str:
+    return max([since, *(one["resource"]["meta"]["lastUpdated"] for one in bundle.get("entry", []))])
+
+
+async def move(gateway: Running, task: Json, to: str) -> None:
+    path = f"/platform/v1/referrals/{task['id']}/transitions"
+    answer = await gateway.call("demo-platform", "POST", path, {"to": to})
+    assert answer.status_code == 200, answer.text
+
+
+async def put(gateway: Running, kept: Json, **elements: Any) -> Json:
+    answer = await gateway.call("demo-epr", "PUT", f"/FHIR/R4/{kept['resourceType']}/{kept['id']}", kept | elements)
+    assert answer.status_code == 200, answer.text
+    stored: Json = answer.json()
+    return stored
+
+
+class Gate:
+    """Holds the first change that comes to be stored, after its time was taken, until it is let go on."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+        write, transaction = store.write, store.transaction
+
+        async def write_late(rows: Sequence[Rows]) -> None:
+            await self._pass()
+            await write(rows)
+
+        @asynccontextmanager
+        async def begin_late() -> AsyncIterator[Any]:
+            await self._pass()
+            async with transaction() as connection:
+                yield connection
+
+        monkeypatch.setattr(store, "write", write_late)
+        monkeypatch.setattr(store, "transaction", begin_late)
+
+    async def _pass(self) -> None:
+        if not self.reached.is_set():
+            self.reached.set()
+            await self.opened.wait()
+
+
+async def test_r20_a_new_referral_that_is_stored_late_is_seen_by_the_next_poll(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(gateway.store, monkeypatch)
+    slow = asyncio.create_task(gateway.refer())
+    await gate.reached.wait()
+    await asyncio.sleep(0.002)
+    quick = await gateway.refer()
+
+    first = await search(gateway, "Task?_lastUpdated=gt2020")
+    gate.opened.set()
+    late = await slow
+    second = await search(gateway, f"Task?_lastUpdated=gt{newest(first, '')}")
+
+    assert changes(first) == [(quick["id"], "1")]
+    assert changes(second) == [(late["id"], "1")]
+    assert late["meta"]["lastUpdated"] > quick["meta"]["lastUpdated"]
+    assert changes(await search(gateway, f"Task?_lastUpdated=gt{second['meta']['lastUpdated']}")) == []
+
+
+async def test_r20_an_update_that_is_stored_late_is_seen_by_the_next_poll(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await create_patient(gateway, "Harrow")
+    gate = Gate(gateway.store, monkeypatch)
+    slow = asyncio.create_task(put(gateway, kept, active=True))
+    await gate.reached.wait()
+    await asyncio.sleep(0.002)
+    other = await create_patient(gateway, "Okoro")
+
+    first = await search(gateway, "Patient?_lastUpdated=gt2020")
+    gate.opened.set()
+    await slow
+    second = await search(gateway, f"Patient?_lastUpdated=gt{newest(first, '')}")
+
+    assert changes(first) == [(kept["id"], "1"), (other["id"], "1")]
+    assert changes(second) == [(kept["id"], "2")]
+
+
+async def test_r20_a_link_workers_move_that_is_committed_late_is_seen_once(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is taken within its transaction, which on SQLite a poll waits for."""
+    moved, other = await gateway.refer(), await gateway.refer()
+    since = newest(await search(gateway, "Task?_lastUpdated=gt2020"), "")
+    reached, opened = asyncio.Event(), asyncio.Event()
+
+    async def insert_late(connection: AsyncConnection, rows: Sequence[Rows]) -> None:
+        await insert(connection, rows)
+        if not reached.is_set():
+            reached.set()
+            await opened.wait()
+
+    async def change_and_poll() -> Json:
+        await move(gateway, other, "received")
+        return await search(gateway, f"Task?_lastUpdated=gt{since}")
+
+    monkeypatch.setattr(once, "insert", insert_late)
+    slow = asyncio.create_task(move(gateway, moved, "received"))
+    await reached.wait()
+    await asyncio.sleep(0.002)
+    quick = asyncio.create_task(change_and_poll())
+    await asyncio.wait([quick], timeout=0.3)
+    opened.set()
+    await slow
+    first = await quick
+    second = await search(gateway, f"Task?_lastUpdated=gt{newest(first, since)}")
+
+    assert sorted(changes(first) + changes(second)) == sorted([(moved["id"], "2"), (other["id"], "2")])
+
+
+async def follow_links(gateway: Running, since: str, seen: list[Change]) -> str:
+    """Polls once, page by page; returns what to poll from next."""
+    page = await search(gateway, f"Task?_lastUpdated=gt{since}&_count=3")
+    while True:
+        seen += changes(page)
+        since = newest(page, since)
+        url = link(page, "next")
+        if url is None:
+            return since
+        page = await search(gateway, url)
+
+
+async def ask_anew(gateway: Running, since: str, seen: list[Change]) -> str:
+    """Polls for one page, and goes on from the newest on it."""
+    page = await search(gateway, f"Task?_lastUpdated=gt{since}&_count=20")
+    seen += changes(page)
+    return newest(page, since)
+
+
+async def go_by_bundle(gateway: Running, since: str, seen: list[Change]) -> str:
+    """Polls once, in another order; goes on from the time of the Bundle."""
+    page = await search(gateway, f"Task?_lastUpdated=gt{since}&_count=3&_sort=-_id")
+    since = page["meta"]["lastUpdated"]
+    seen += changes(page)
+    while url := link(page, "next"):
+        page = await search(gateway, url)
+        seen += changes(page)
+    return str(since)
+
+
+async def go_by_history(gateway: Running, since: str, seen: list[Change]) -> str:
+    """`_since` includes its moment: what was seen of that is known by its version."""
+    page: Json = {"link": [{"relation": "next", "url": f"{BASE}/FHIR/R4/Task/_history?_since={since}&_count=3"}]}
+    until = None
+    while url := link(page, "next"):
+        page = await search(gateway, url)
+        until = until or page["meta"]["lastUpdated"]
+        seen += [one for one in changes(page) if one not in seen[-500:]]
+    return str(until)
+
+
+async def storm(gateways: list[Running], number: int) -> None:
+    """New referrals, each received and accepted, by many at once through several processes."""
+
+    async def one(at: Running, then: Running) -> None:
+        await asyncio.sleep(random.random())
+        task = await at.refer()
+        for to in ("received", "accepted"):
+            await move(then, task, to)
+
+    await asyncio.gather(*(one(*random.sample(gateways, 2)) for _ in range(number)))
+
+
+@pytest.mark.parametrize("poll", [follow_links, ask_anew, go_by_bundle, go_by_history])
+async def test_r20_a_storm_of_changes_is_seen_once_each(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poll: Poll
+) -> None:
+    gateways = [await start(database_url, tmp_path) for _ in range(3)]
+    for each in gateways:
+        dawdle(each.store, monkeypatch)
+    seen: list[Change] = []
+    since = "2020-01-01T00:00:00Z"
+
+    writing = asyncio.create_task(storm(gateways, 25))
+    while not writing.done():
+        since = await poll(random.choice(gateways), since, seen)
+    await writing
+    while (since_then := await poll(gateways[0], since, seen)) != since:
+        since = since_then
+
+    async with gateways[0].store.reading() as connection:
+        current = select(resource.c.id, func.max(resource.c.version)).where(resource.c.type == "Task")
+        latest = {(row[0], str(row[1])) for row in await connection.execute(current.group_by(resource.c.id))}
+    assert len(latest) == 25
+    assert latest <= set(seen)
+    assert len(seen) == len(set(seen))
+    if poll is go_by_history:
+        assert len(seen) == 75
+    for each in gateways:
+        await each.http.aclose()
+        await each.store.close()
+
+
+def dawdle(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A while between the time of each change and its commit."""
+    write, transaction = store.write, store.transaction
+
+    async def write_slowly(rows: Sequence[Rows]) -> None:
+        await asyncio.sleep(random.random() / 30)
+        await write(rows)
+
+    @asynccontextmanager
+    async def commit_slowly() -> AsyncIterator[AsyncConnection]:
+        async with transaction() as connection:
+            yield connection
+            await asyncio.sleep(random.random() / 100)
+
+    monkeypatch.setattr(store, "write", write_slowly)
+    monkeypatch.setattr(store, "transaction", commit_slowly)
+
+
+async def test_r20_a_clock_that_was_ahead_and_one_that_is_behind_keep_the_order(gateway: Running) -> None:
+    with time_machine.travel(now() + timedelta(minutes=2)):
+        ahead = await gateway.refer()
+    first = await search(gateway, "Task?_lastUpdated=gt2020")
+
+    after = await gateway.refer()
+    second = await search(gateway, f"Task?_lastUpdated=gt{newest(first, '')}")
+    await move(gateway, after, "received")
+    third = await search(gateway, f"Task?_lastUpdated=gt{newest(second, '')}")
+
+    assert [changes(first), changes(second)] == [[(ahead["id"], "1")], [(after["id"], "1")]]
+    assert changes(third) == [(after["id"], "2")]
+    async with gateway.store.reading() as connection:
+        due = (await connection.execute(select(delivery.c.due_at).where(delivery.c.referral_id == after["id"]))).all()
+    assert due
+    assert all(row.due_at <= now() for row in due)  # what is dated ahead of the clock is told at once all the same
+
+
+async def test_r20_a_clock_far_ahead_dates_nobody_elses_changes(gateway: Running) -> None:
+    with time_machine.travel(now() + timedelta(minutes=2)):
+        await create_patient(gateway, "Harrow")
+    await search(gateway, "Patient?_lastUpdated=gt2020")
+    await search(gateway, "Patient?_lastUpdated=gt2020", "demo-epr-2")
+
+    elsewhere = await create_patient(gateway, "Okoro", "demo-epr-2")
+
+    assert elsewhere["meta"]["lastUpdated"] <= instant(now())
+
+
+def patient_row(at: datetime) -> dict[str, Any]:
+    place = {"organisation": "RX1", "type": "Patient", "id": new_id(), "version": 1}
+    return place | {"updated_at": at, "method": "POST", "content": "{}"}
+
+
+async def test_a_late_row_fails_alone_and_its_next_try_does_not(store: Store) -> None:
+    early = now() - timedelta(seconds=1)
+    ahead = now() + timedelta(minutes=2)
+    await store.write([(resource, [patient_row(ahead)])])
+    assert await close_past(store, "RX1", "Patient") == ahead
+
+    of_another = patient_row(early) | {"organisation": "RX2"}
+    results = await asyncio.gather(
+        store.write([(resource, [patient_row(ahead)])]),
+        store.write([(resource, [of_another])]),
+        store.write([(resource, [patient_row(ahead), patient_row(ahead + MILLISECOND)])]),
+        return_exceptions=True,
+    )
+    with pytest.raises(Late):
+        await store.write([(resource, [patient_row(now())])])
+    with pytest.raises(Late):
+        async with store.transaction() as connection:
+            await connection.execute(resource.insert(), [patient_row(now())])
+    await store.write([(resource, [patient_row(next_moment())])])
+
+    assert [type(one) for one in results] == [Late, type(None), Late]
+
+
+async def test_a_poll_waits_for_whoever_looked_at_the_mark_before_it(store: Store) -> None:
+    await store.write([(resource, [patient_row(now())])])
+
+    async with store.transaction() as connection:
+        await connection.execute(resource.insert(), [patient_row(now() - timedelta(seconds=1))])
+        if connection.dialect.name == "postgresql":  # looks now, as else at the end
+            await connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        closing = asyncio.create_task(close_past(store, "RX1", "Patient"))
+        await asyncio.wait([closing], timeout=0.3)
+        early = closing.done()
+
+    assert not early
+    closed = await closing
+    async with store.reading() as reading:
+        seen = select(func.count()).select_from(resource).where(resource.c.updated_at <= closed)
+        assert await reading.scalar(seen) == 2
+
+
+@pytest.mark.parametrize("condition", ["", "&family=harrow"])
+async def test_r20_a_page_ends_between_two_moments(gateway: Running, condition: str) -> None:
+    """Who goes on from the newest of a page misses none that was changed in the same millisecond."""
+    alone = await create_patient(gateway, "Harrow")
+    named = {"resourceType": "Patient", "name": [{"family": "Harrow"}]}
+    entry = {"resource": named, "request": {"method": "POST", "url": "Patient"}}
+    together = {"resourceType": "Bundle", "type": "transaction", "entry": [entry, entry]}
+    assert (await gateway.call("demo-epr", "POST", "/FHIR/R4", together)).status_code == 200
+    last = await create_patient(gateway, "Harrow")
+
+    pages, since = [], "2020-01-01T00:00:00Z"
+    while not pages or pages[-1]:
+        page = await search(gateway, f"Patient?_lastUpdated=gt{since}{condition}&_count=2")
+        pages.append(shown(page))
+        since = newest(page, since)
+
+    assert [len(page) for page in pages] == [1, 2, 1, 0]
+    assert (pages[0], pages[2]) == ([alone["id"]], [last["id"]])
