@@ -9,8 +9,8 @@ TRIES = 4
 
 
 class Again:
-    """ASGI middleware. Contended says that nothing was kept: so the same is judged anew, by what is stored then and with
-    the time of then, up to TRIES times in all."""
+    """ASGI middleware. Contended says that nothing was kept: so the same is judged anew, by what is stored then and
+    with the time of then, up to TRIES times in all."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

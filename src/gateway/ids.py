@@ -9,7 +9,9 @@ from functools import lru_cache
 
 MILLISECOND = timedelta(milliseconds=1)
 
-_closed = ContextVar("closed", default=datetime.min.replace(tzinfo=UTC))
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+_closed = ContextVar("closed", default=LONG_AGO)
 
 
 def now() -> datetime:

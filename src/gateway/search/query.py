@@ -65,7 +65,7 @@ class Query:
 
     @property
     def of_changes(self) -> bool:
-        """Whether it asks when things were changed: then it may be a poll, which comes again from where this one ends."""
+        """Whether it asks when things were changed: it may be a poll, which comes again from where this one ends."""
         return bool(self.updated) or any(parameter.name == "_lastUpdated" for parameter, _ in self.sort)
 
     @property

@@ -117,8 +117,8 @@ class Store:
         """Store new rows; returns when they are durable.
 
         Rows of requests that wait at the same time go into one transaction (measured: three to five times the
-        commits of one transaction each). Raises IntegrityError when these rows clash with stored ones; then nothing
-        of them is kept and nobody else's are touched. Raises Late. A request that comes alone does not wait for company.
+        commits of one transaction each). Raises IntegrityError when these rows clash with stored ones, and Late; then
+        nothing of them is kept and nobody else's are touched. A request that comes alone does not wait for company.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((rows, done))

@@ -76,6 +76,7 @@ class Gate:
 async def test_r20_a_new_referral_that_is_stored_late_is_seen_by_the_next_poll(
     gateway: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    known = await gateway.refer()  # else the person is new in both, and one is tried again for that
     gate = Gate(gateway.store, monkeypatch)
     slow = asyncio.create_task(gateway.refer())
     await gate.reached.wait()
@@ -87,7 +88,7 @@ async def test_r20_a_new_referral_that_is_stored_late_is_seen_by_the_next_poll(
     late = await slow
     second = await search(gateway, f"Task?_lastUpdated=gt{newest(first, '')}")
 
-    assert changes(first) == [(quick["id"], "1")]
+    assert changes(first) == [(known["id"], "1"), (quick["id"], "1")]
     assert changes(second) == [(late["id"], "1")]
     assert late["meta"]["lastUpdated"] > quick["meta"]["lastUpdated"]
     assert changes(await search(gateway, f"Task?_lastUpdated=gt{second['meta']['lastUpdated']}")) == []
@@ -202,6 +203,7 @@ async def test_r20_a_storm_of_changes_is_seen_once_each(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poll: Poll
 ) -> None:
     gateways = [await start(database_url, tmp_path) for _ in range(3)]
+    await gateways[0].refer()
     for each in gateways:
         dawdle(each.store, monkeypatch)
     seen: list[Change] = []
@@ -217,11 +219,11 @@ async def test_r20_a_storm_of_changes_is_seen_once_each(
     async with gateways[0].store.reading() as connection:
         current = select(resource.c.id, func.max(resource.c.version)).where(resource.c.type == "Task")
         latest = {(row[0], str(row[1])) for row in await connection.execute(current.group_by(resource.c.id))}
-    assert len(latest) == 25
+    assert len(latest) == 26
     assert latest <= set(seen)
     assert len(seen) == len(set(seen))
     if poll is go_by_history:
-        assert len(seen) == 75
+        assert len(seen) == 76
     for each in gateways:
         await each.http.aclose()
         await each.store.close()
@@ -232,14 +234,14 @@ def dawdle(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     write, transaction = store.write, store.transaction
 
     async def write_slowly(rows: Sequence[Rows]) -> None:
-        await asyncio.sleep(random.random() / 30)
+        await asyncio.sleep(random.random() / 5)
         await write(rows)
 
     @asynccontextmanager
     async def commit_slowly() -> AsyncIterator[AsyncConnection]:
         async with transaction() as connection:
             yield connection
-            await asyncio.sleep(random.random() / 100)
+            await asyncio.sleep(random.random() / (10 if store.engine.dialect.name == "postgresql" else 100))
 
     monkeypatch.setattr(store, "write", write_slowly)
     monkeypatch.setattr(store, "transaction", commit_slowly)
