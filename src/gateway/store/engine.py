@@ -5,19 +5,17 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from functools import cache
-from itertools import count
 from typing import Any
 
 import asyncpg
 import sqlalchemy.exc
-from sqlalchemy import Column, Connection, String, Table, event, func, select
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, Table, event, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from gateway.ids import close_moment
 from gateway.store.schema import metadata, poll_mark
+from gateway.store.statement import insert_into
 
 Rows = tuple[Table, Sequence[dict[str, Any]]]
 
@@ -36,7 +34,6 @@ IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # SQLSTATE: could not be put in an orde
 
 REFUSED_BY_TRIGGER = {"PM001", "SQLITE_CONSTRAINT_TRIGGER"}  # by the only one there is (migration 0004)
 
-POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 ORDER = {table: position for position, table in enumerate(metadata.tables.values())}
 
 
@@ -176,7 +173,7 @@ class Store:
         Measured beside a COPY for each table: half the processor time, here and there, where a request comes alone,
         as much where many do; and the journeys of COPY, two a table, wait behind requests that come in meanwhile.
         """
-        statement = _insert(tuple((table, tuple(rows[0])) for table, rows in batch))
+        statement = insert_into(tuple((table, tuple(rows[0])) for table, rows in batch))
         columns = [column for _, rows in batch for column in zip(*(row.values() for row in rows), strict=True)]
         try:
             async with self._plain() as plain:
@@ -245,27 +242,6 @@ class Store:
 
 def _organisation(batch: Sequence[Rows]) -> str:
     return next((str(some[0].get("organisation", "")) for _, some in batch if some), "")
-
-
-@cache
-def _insert(tables: tuple[tuple[Table, tuple[str, ...]], ...]) -> str:
-    """INSERT into several tables; each column of each is one parameter, an array with the values of all its rows."""
-    number = count(1)
-    inserts = []
-    for table, names in tables:
-        arrays = ", ".join(f"${next(number)}::{_array(table.c[name])}" for name in names)
-        insert = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays})"  # noqa: S608 - our names
-        inserts.append(insert)
-    *others, last = inserts
-    steps = ", ".join(f"step{place} AS ({insert})" for place, insert in enumerate(others))
-    return f"WITH {steps} {last}" if others else last
-
-
-def _array(column: Column[Any]) -> str:
-    """text[] for varchar(n): a cast to that would cut off what is too long, the column refuses it."""
-    if isinstance(column.type, String):
-        return "text[]"
-    return f"{column.type.compile(POSTGRESQL)}[]"
 
 
 def is_unreachable(error: BaseException) -> bool:

@@ -76,7 +76,7 @@ class Gate:
             await self.opened.wait()
 
 
-async def test_r20_a_new_referral_that_is_stored_late_is_seen_by_the_next_poll(
+async def test_r36_a_new_referral_that_is_stored_late_is_seen_by_the_next_poll(
     gateway: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = await gateway.refer()  # else the person is new in both, and one is tried again for that
@@ -97,7 +97,7 @@ async def test_r20_a_new_referral_that_is_stored_late_is_seen_by_the_next_poll(
     assert changes(await search(gateway, f"Task?_lastUpdated=gt{second['meta']['lastUpdated']}")) == []
 
 
-async def test_r20_an_update_that_is_stored_late_is_seen_by_the_next_poll(
+async def test_r36_an_update_that_is_stored_late_is_seen_by_the_next_poll(
     gateway: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = await create_patient(gateway, "Harrow")
@@ -116,7 +116,7 @@ async def test_r20_an_update_that_is_stored_late_is_seen_by_the_next_poll(
     assert changes(second) == [(kept["id"], "2")]
 
 
-async def test_r20_a_link_workers_move_that_is_committed_late_is_seen_once(
+async def test_r36_a_link_workers_move_that_is_committed_late_is_seen_once(
     gateway: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its time is taken within its transaction, which on SQLite a poll waits for."""
@@ -205,7 +205,7 @@ async def change_tasks(store: Store, organisation: str, task_id: str, versions: 
 
 
 @pytest.mark.parametrize("poll", [follow_links, ask_anew, go_by_bundle, go_by_history])
-async def test_r20_in_a_storm_each_change_is_seen_once(gateway: Running, database_url: str, poll: Poll) -> None:
+async def test_r36_in_a_storm_each_change_is_seen_once(gateway: Running, database_url: str, poll: Poll) -> None:
     """Changes by several processes, several under way at any time; polls without a pause."""
     stores = [Store(database_url) for _ in range(3)]
     tasks = [new_id() for _ in range(12)]
@@ -227,7 +227,7 @@ async def test_r20_in_a_storm_each_change_is_seen_once(gateway: Running, databas
         await each.close()
 
 
-async def test_r20_changes_through_the_doors_are_seen_and_none_is_refused(
+async def test_r36_changes_through_the_doors_are_seen_and_none_is_refused(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateways = [await start(database_url, tmp_path) for _ in range(3)]
@@ -272,7 +272,7 @@ def dawdle(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "transaction", commit_slowly)
 
 
-async def test_r20_a_clock_that_was_ahead_and_one_that_is_behind_keep_the_order(gateway: Running) -> None:
+async def test_r36_a_clock_that_was_ahead_and_one_that_is_behind_keep_the_order(gateway: Running) -> None:
     with time_machine.travel(now() + timedelta(minutes=2)):
         ahead = await gateway.refer()
     first = await search(gateway, "Task?_lastUpdated=gt2020")
@@ -290,7 +290,7 @@ async def test_r20_a_clock_that_was_ahead_and_one_that_is_behind_keep_the_order(
     assert all(row.due_at <= now() for row in due)  # what is dated ahead of the clock is told at once all the same
 
 
-async def test_r20_a_clock_far_ahead_dates_nobody_elses_changes(gateway: Running) -> None:
+async def test_r36_a_clock_far_ahead_dates_nobody_elses_changes(gateway: Running) -> None:
     with time_machine.travel(now() + timedelta(minutes=2)):
         await create_patient(gateway, "Harrow")
     await search(gateway, "Patient?_lastUpdated=gt2020")
@@ -306,7 +306,7 @@ def patient_row(at: datetime) -> dict[str, Any]:
     return place | {"updated_at": at, "method": "POST", "content": "{}"}
 
 
-async def test_a_late_row_fails_alone_and_its_next_try_does_not(store: Store) -> None:
+async def test_r36_a_late_row_fails_alone_and_its_next_try_does_not(store: Store) -> None:
     early = now() - timedelta(seconds=1)
     ahead = now() + timedelta(minutes=2)
     await store.write([(resource, [patient_row(ahead)])])
@@ -329,7 +329,7 @@ async def test_a_late_row_fails_alone_and_its_next_try_does_not(store: Store) ->
     assert [type(one) for one in results] == [Late, type(None), Late]
 
 
-async def test_a_poll_waits_for_whoever_looked_at_the_mark_before_it(store: Store) -> None:
+async def test_r36_a_poll_waits_for_whoever_looked_at_the_mark_before_it(store: Store) -> None:
     await store.write([(resource, [patient_row(now())])])
 
     async with store.transaction() as connection:
@@ -348,7 +348,7 @@ async def test_a_poll_waits_for_whoever_looked_at_the_mark_before_it(store: Stor
 
 
 @pytest.mark.parametrize("condition", ["", "&family=harrow"])
-async def test_r20_a_page_ends_between_two_moments(gateway: Running, condition: str) -> None:
+async def test_r36_a_page_ends_between_two_moments(gateway: Running, condition: str) -> None:
     """Who goes on from the newest of a page misses none that was changed in the same millisecond."""
     alone = await create_patient(gateway, "Harrow")
     named = {"resourceType": "Patient", "name": [{"family": "Harrow"}]}
