@@ -120,7 +120,7 @@ async def refer(store: Store) -> Refer:
         }
         context = RequestContext(str(uuid4()), str(uuid4()))
         async with store.reading() as connection:
-            heard = heard_by(await listeners(connection), TRUST, hub["id"])
+            heard = heard_by(await listeners(connection), TRUST, hub["id"], [])
         await store.write(
             [
                 (referral, [row]),
