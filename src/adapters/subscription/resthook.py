@@ -13,7 +13,6 @@ from adapters.scrub import scrub
 from mappings.subscription import Event, Subscriber, Type, notification
 
 CONNECTIONS = 2  # an endpoint hears one event after the other
-GONE = frozenset({404, 410})  # the endpoint is not there any more
 
 
 class RestHook:
