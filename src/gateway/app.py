@@ -70,7 +70,7 @@ def build_app(settings: Settings) -> FastAPI:
 
 
 async def work(gateway: Gateway, stop: asyncio.Event) -> None:
-    """Delivers what is due, fetches what is awaited and keeps Subscriptions, until `stop` is set. None goes on without the others."""
+    """Delivers what is due, fetches what is awaited, keeps Subscriptions, until `stop` is set. None goes on alone."""
     async with asyncio.TaskGroup() as group:
         group.create_task(run(gateway.store, gateway.settings, stop))
         group.create_task(fetching.run(gateway, stop))

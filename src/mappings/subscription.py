@@ -75,9 +75,7 @@ def status_of(base: str, about: Subscriber, type_: Type, id_: str, events: Seque
     return {"resourceType": "Parameters", "id": id_, "meta": {"profile": [STATUS]}, "parameter": parameters}
 
 
-def notification(
-    base: str, about: Subscriber, type_: Type, id_: str, at: str, events: Sequence[Event] = ()
-) -> Json:
+def notification(base: str, about: Subscriber, type_: Type, id_: str, at: str, events: Sequence[Event] = ()) -> Json:
     """The Bundle; `id_` is a UUID, the same each time that this is told, `at` the instant of telling."""
     first = {
         "fullUrl": f"urn:uuid:{id_}",

@@ -71,7 +71,7 @@ class Endpoint:
 
 def value(parameters: Json, name: str) -> Any:
     """The value of one of the status's parameters; None when it is not there."""
-    found = next((one for one in parameters["parameter"] if one["name"] == name), {})
+    found: Json = next((one for one in parameters["parameter"] if one["name"] == name), {})
     return next((given for key, given in found.items() if key.startswith("value")), None)
 
 

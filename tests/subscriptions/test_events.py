@@ -68,7 +68,10 @@ async def test_a_notification_holds_what_its_level_says(gateway: Subscribing, en
         case _:
             assert [one["resource"] for one in entries] == [task]
             assert entries[0]["fullUrl"] == part(bundle, "focus")["reference"] == address
-            assert (entries[0]["request"], entries[0]["response"]["status"]) == ({"method": "POST", "url": "Task"}, "201")
+            assert (entries[0]["request"], entries[0]["response"]["status"]) == (
+                {"method": "POST", "url": "Task"},
+                "201",
+            )
 
 
 async def test_each_notification_is_valid_r4(gateway: Subscribing, endpoint: Endpoint) -> None:
@@ -85,7 +88,9 @@ async def test_each_notification_is_valid_r4(gateway: Subscribing, endpoint: End
         assert check(bundle) == []
         Bundle.model_validate(bundle)
         assert all(entry.keys() >= {"fullUrl", "request", "response"} for entry in bundle["entry"])
-        assert bundle["entry"][0]["request"]["url"] == f"{value(status_in(bundle), 'subscription')['reference']}/$status"
+        assert (
+            bundle["entry"][0]["request"]["url"] == f"{value(status_in(bundle), 'subscription')['reference']}/$status"
+        )
         assert bundle["entry"][0]["fullUrl"] == f"urn:uuid:{status_in(bundle)['id']}"
 
 
@@ -260,9 +265,7 @@ async def test_a_redirect_is_not_followed(gateway: Subscribing, endpoint: Endpoi
     assert (await gateway.read(id_))["error"] == "The handshake failed: answered 307."
 
 
-async def test_the_platform_and_the_operators_see_it_as_a_destination(
-    gateway: Subscribing, endpoint: Endpoint
-) -> None:
+async def test_the_platform_and_the_operators_see_it_as_a_destination(gateway: Subscribing, endpoint: Endpoint) -> None:
     id_ = await gateway.subscribe(endpoint)
     async with gateway.running.store.reading() as connection:
         row = (await connection.execute(select(destination).where(destination.c.id == id_))).one()
@@ -291,5 +294,3 @@ async def test_a_pause_by_the_operators_holds_events_back_and_a_client_cannot_li
 async def _set_state(gateway: Subscribing, id_: str, state: str) -> None:
     async with gateway.running.store.transaction() as connection:
         await connection.execute(update(destination).where(destination.c.id == id_).values(state=state))
-
-

@@ -149,7 +149,12 @@ async def test_so_many_events_in_one_answer(
     "query",
     [
         *("$events?eventsSinceNumber=one", "$events?eventsSinceNumber=-1", "$events?eventsUntilNumber=" + "9" * 40),
-        *("$events?content=all", "$events?wombat=1", "$events?eventsSinceNumber=1&eventsSinceNumber=2", "$events?content="),
+        *(
+            "$events?content=all",
+            "$events?wombat=1",
+            "$events?eventsSinceNumber=1&eventsSinceNumber=2",
+            "$events?content=",
+        ),
         *("$status?wombat=1", "../Subscription/$status?status=well"),
     ],
 )

@@ -9,8 +9,8 @@ from tests.app import Json, issues_of, referral_bundle
 from tests.fhir.rest.calls import may
 from tests.subscriptions.hooks import FHIR, TASK, Subscribing, subscription
 
-from gateway.filters import MOST
 from gateway.fhir.subscriptions.storing import MOST as MOST_OF_ALL
+from gateway.filters import MOST
 from gateway.store.schema import destination
 from mappings.subscription import CHANNEL, HEARTBEAT, MAX_COUNT, TIMEOUT
 

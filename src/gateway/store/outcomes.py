@@ -48,7 +48,9 @@ async def _mark_health(connection: AsyncConnection, outcomes: Sequence[Outcome])
     signs: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in sorted(outcomes, key=lambda one: one.ended_at):
         signs[outcome.claimed.destination_id].append(outcome)
-    query = select(destination.c.id, destination.c.organisation, destination.c.kind, *HEALTH).where(destination.c.id.in_(sorted(signs)))
+    query = select(destination.c.id, destination.c.organisation, destination.c.kind, *HEALTH).where(
+        destination.c.id.in_(sorted(signs))
+    )
     rows = (await connection.execute(query)).all()
     restless = [row.id for row in rows if not _goes_on_well(_health(row), signs[row.id])]
     if not restless:

@@ -63,9 +63,7 @@ async def living(store: Store) -> list[Kept]:
         return [_kept(row) for row in await connection.execute(query)]
 
 
-async def subscriptions(
-    connection: AsyncConnection, organisation: str, ids: Iterable[str] | None = None
-) -> list[Kept]:
+async def subscriptions(connection: AsyncConnection, organisation: str, ids: Iterable[str] | None = None) -> list[Kept]:
     """Those of an organisation; of these ids, when some are given."""
     query = select(*COLUMNS).where(destination.c.organisation == organisation, destination.c.kind == SUBSCRIPTION)
     if ids is not None:

@@ -19,10 +19,11 @@ PAYLOADS = {"application/fhir+json", "application/json"}
 HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,60}):[ \t]*([\x21-\x7e](?:[\x20-\x7e]{0,4000}[\x21-\x7e])?)")
 MOST_HEADERS = 20
 # What frames a request or says where it goes is the gateway's to say.
-OURS = frozenset(
-    "accept-encoding connection content-encoding content-length content-type expect host keep-alive "
-    "proxy-authorization proxy-connection te trailer transfer-encoding upgrade x-request-id".split()
-)
+_OURS = """
+accept-encoding connection content-encoding content-length content-type expect host keep-alive proxy-authorization
+proxy-connection te trailer transfer-encoding upgrade x-request-id
+"""
+OURS = frozenset(_OURS.split())
 BOUNDS = {HEARTBEAT: (5, 86_400), TIMEOUT: (1, 3600), MAX_COUNT: (1, 1_000_000)}
 WHAT = {HEARTBEAT: "heartbeat-period", TIMEOUT: "timeout", MAX_COUNT: "max-count"}
 
@@ -36,7 +37,9 @@ def read_subscription(content: Json, endpoints: Sequence[Endpoint], base_url: st
     options |= _channel(content["channel"], issues)
     endpoint, private = _endpoint(content["channel"], endpoints, issues)
     if "end" in content and datetime.fromisoformat(content["end"]) <= at:
-        issues.append(Issue("business-rule", "Subscription.end is over. Give a later one, or none.", "Subscription.end"))
+        issues.append(
+            Issue("business-rule", "Subscription.end is over. Give a later one, or none.", "Subscription.end")
+        )
     if issues:
         raise Rejected(issues=issues)
     return endpoint, options | {"private": private}

@@ -85,8 +85,7 @@ async def read_events(request: Request) -> Response:
         about = await _subscriber(connection, held[0], level)
         found = await events_between(connection, held[0].id, since, until, MOST)
     events = [
-        Event(one.number, instant(one.at), one.type, one.id, one.version, orjson.Fragment(one.content))
-        for one in found
+        Event(one.number, instant(one.at), one.type, one.id, one.version, orjson.Fragment(one.content)) for one in found
     ]
     bundle = notification(exchange.base_url, about, "query-event", new_id(), instant(now()), events)
     return exchange.send(Answer(200, dump(bundle)))
