@@ -1,7 +1,7 @@
 """Writes docs/subscriptions.md: each requirement of the subscriptions backport, whether it holds, and its tests.
 
-The keys are those under which the Inferno project's requirements for hl7.fhir.uv.subscriptions 1.1.0 (inferno-framework/
-subscriptions-test-kit, Apache-2.0) number the statements of the guide; the words are our own.
+The keys are those under which the Inferno project's list of requirements for hl7.fhir.uv.subscriptions 1.1.0 numbers
+the statements of the guide (inferno-framework/subscriptions-test-kit, Apache-2.0); the words are our own.
 """
 
 from pathlib import Path
@@ -142,9 +142,9 @@ ROWS: dict[int, Row] = {
     80: Row("MAY", ERRORS, "Heartbeats may go on with that status.", FREE, why="They stop."),
     81: Row("SHALL", ERRORS, "It is for the client to ask for it to be active again.", CLIENT, (AGAIN, UNSHAKEN),
             "The gateway never does so by itself."),
-    82: Row("SHALL", ERRORS, "By an update of the status to requested or active.", CLIENT, (AGAIN, SHAKEN), "Both are taken."),
+    82: Row("SHALL", ERRORS, "By an update of the status to requested or active.", CLIENT, (AGAIN, SHAKEN), "By both."),
     83: Row("MAY", ERRORS, "$events may be served.", HOLDS, (EVENTS,)),
-    84: Row("MAY", ERRORS, "With limits.", FREE, ("test_so_many_events_in_one_answer",), "200 in one answer, all kept."),
+    84: Row("MAY", ERRORS, "With limits.", FREE, ("test_so_many_events_in_one_answer",), "200 in one answer."),
     85: Row("MAY", ERRORS, "Clients may fetch what they missed by it.", CLIENT, (EVENTS,)),
     86: Row("SHOULD NOT", COMPONENTS, "Clients send no cross-version extensions.", CLIENT, (REFUSED,), "Refused."),
     87: Row("DEPRECATED", COMPONENTS, "What servers do with them.", REPLACED, why="By 86."),
@@ -166,7 +166,7 @@ ROWS: dict[int, Row] = {
     99: Row("SHOULD NOT", PARAMETERS, "empty: no topic in the status.", HOLDS, (LEVELS,)),
     100: Row("MAY", PARAMETERS, "id-only: the topic may be there.", FREE, (SHAKEN,), "It is."),
     101: Row("SHOULD", PARAMETERS, "full-resource: it is there.", HOLDS, (SHAKEN,)),
-    102: Row("SHALL", PARAMETERS, "The number of events so far, with this one, without handshakes and heartbeats.", HOLDS,
+    102: Row("SHALL", PARAMETERS, "The number of events so far, without handshakes and heartbeats.", HOLDS,
              (LEVELS, SHAKEN, HEARTBEAT), "In a notification: up to the event that it tells of."),
     103: Row("SHALL", PARAMETERS, "Each event has its number in the Subscription's row of them.", HOLDS,
              (CHANGES, "test_many_at_once_are_numbered_without_gap_or_double")),
@@ -194,7 +194,7 @@ ROWS: dict[int, Row] = {
     124: Row("SHALL", SERVER, "Read.", HOLDS, (VERSIONS,)),
     125: Row("SHOULD", SERVER, "Create, by POST or PUT.", HOLDS, (SHAKEN,), "By POST."),
     126: Row("SHOULD", SERVER, "Update, by PUT or PATCH.", HOLDS, (AGAIN, "test_a_patch_changes_one")),
-    127: Row("SHOULD", SERVER, "Delete.", NOT, (OFF,), "As nothing is deleted here: off does the same, and tells when."),
+    127: Row("SHOULD", SERVER, "Delete.", NOT, (OFF,), "Nothing is deleted here: off does the same, and tells when."),
     128: Row("MAY", SERVER, "Search.", HOLDS, (VERSIONS,)),
     129: Row("SHALL", SERVER, "By url.", HOLDS, (VERSIONS, STATED)),
     130: Row("SHOULD", SERVER, "By status.", HOLDS, (VERSIONS, STATED)),

@@ -17,6 +17,7 @@ from tests.subscriptions.hooks import (
     value,
 )
 
+from gateway.app import work
 from gateway.store.schema import delivery, destination
 from gateway.validation import check
 from mappings.subscription import NOTIFICATION, STATUS
@@ -181,17 +182,24 @@ async def test_another_organisations_changes_are_never_told(gateway: Subscribing
 
 
 async def test_an_event_comes_again_with_its_number_and_id_when_its_answer_was_lost(
-    gateway: Subscribing, endpoint: Endpoint
+    gateway: Subscribing, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when a worker is killed after the send, before it could record it."""
+    """The worker is killed after the send, before it could record it; when its lease is over, another sends again."""
+    gateway.settings.lease_seconds = 2.2
     async with gateway.working():
-        await active(gateway, endpoint)
+        id_ = await active(gateway, endpoint)
+
+    async def never(*_: Any) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.delivery.finish", never)
+        killed = asyncio.create_task(work(gateway.running.app.state.gateway, asyncio.Event()))
         await gateway.running.refer()
         await until_told(endpoint, 1)
-    async with gateway.running.store.transaction() as connection:  # what a kill leaves: a lease that has run out
-        moved = update(delivery).where(delivery.c.event_number == 1)
-        await connection.execute(moved.values(state="due", attempts=1, delivered_at=None, leased_until=None))
-
+        killed.cancel()
+        await asyncio.wait([killed])
     async with gateway.working():
         await until_told(endpoint, 2)
         await gateway.running.refer()
@@ -200,6 +208,7 @@ async def test_an_event_comes_again_with_its_number_and_id_when_its_answer_was_l
     first, again, _ = endpoint.events
     assert (first["id"], status_in(first)["id"]) == (again["id"], status_in(again)["id"])
     assert endpoint.numbers == [1, 1, 2]
+    assert await gateway.status(id_) == "active"
 
 
 async def test_numbers_count_on_over_restarts_and_while_nobody_sends(gateway: Subscribing, endpoint: Endpoint) -> None:
