@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 from sqlalchemy import select, update
+from sqlalchemy.event import listen
 from tests.app import referral_bundle, resource_of
 from tests.subscriptions.hooks import (
     REQUEST,
@@ -241,6 +242,26 @@ async def test_where_nobody_subscribes_nothing_is_kept_for_it(gateway: Subscribi
         rows = (await connection.execute(select(delivery.c.destination_id, delivery.c.event_number))).all()
 
     assert [tuple(row) for row in rows] == [("northdale-rio", None)]
+
+
+async def test_a_referral_costs_no_statement_more_when_somebody_subscribes(
+    gateway: Subscribing, endpoint: Endpoint
+) -> None:
+    said: list[str] = []
+    listen(gateway.running.store.engine.sync_engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    await gateway.running.refer()
+    said.clear()
+    await gateway.running.refer()
+    before = len(said)
+    for level in ("empty", "full-resource"):
+        await gateway.subscribe(endpoint, "Task?status=requested", level=level)
+    said.clear()
+    await gateway.running.refer()
+
+    assert len(said) == before
+    async with gateway.running.store.reading() as connection:
+        heard = select(delivery.c.id).where(delivery.c.event_number == 0)
+        assert len((await connection.execute(heard)).all()) == 2
 
 
 async def test_a_longest_time_to_answer_is_kept(gateway: Subscribing, endpoint: Endpoint) -> None:
