@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.arrival import Gateway, Revision
 from gateway.errors import IllegalMove, VersionConflict
+from gateway.hearing import Written
 from gateway.ids import instant, next_moment
 from gateway.journal import journal_rows
 from gateway.security import Caller
@@ -65,7 +66,8 @@ def version_rows(
 ) -> list[Rows]:
     row = {"organisation": caller.organisation, "id": task.id, "version": task.version}
     change = {"to": state} | ({"reason": reason} if reason else {})
-    heard = gateway.directory.heard_by(caller.organisation, None)
+    written = [Written("Task", task.id, task.version, task.content)]
+    heard = gateway.directory.heard_by(caller.organisation, None, written)
     return journal_rows(row, dump(task.content), state, change, caller, context, heard, task.updated_at)
 
 

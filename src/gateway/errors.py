@@ -15,7 +15,9 @@ from starlette.exceptions import HTTPException
 
 FHIR_JSON = "application/fhir+json"
 NHS_ERROR_SYSTEM = "https://fhir.nhs.uk/CodeSystem/http-error-codes"
-NO_DELETE = "Nothing of a health record is deleted here: update it, with the status entered-in-error."
+NO_DELETE = (
+    "Nothing of a health record is deleted here: update it, with the status entered-in-error (a Subscription with off)."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from gateway.errors import (
     Unavailable,
     VersionConflict,
 )
+from gateway.hearing import Written
 from gateway.ids import instant, new_id, next_moment
 from gateway.journal import journal_rows
 from gateway.messages import Answer, Received, first_answer, message_row
@@ -285,10 +286,14 @@ def _refer(
         {"to": "submitted"},
         caller,
         context,
-        gateway.directory.heard_by(caller.organisation, hub["id"]),
+        gateway.directory.heard_by(caller.organisation, hub["id"], [_written(task), _written(asked.service_request)]),
         at,
     )
     return Accepted(referral_id, reference, task, findings, rows)
+
+
+def _written(kept: Resource) -> Written:
+    return Written(kept.type, kept.id, kept.version, kept.content)
 
 
 def _id_of(reference: str | None) -> str | None:

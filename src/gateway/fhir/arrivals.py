@@ -21,7 +21,8 @@ from mappings.systems import REFERENCE_SYSTEM
 Json = dict[str, Any]
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-KEPT = SUPPORTED - {"Bundle", "Parameters", "OperationOutcome", "MessageHeader", "Subscription"}
+KEPT = SUPPORTED - {"Bundle", "Parameters", "OperationOutcome", "MessageHeader", "Subscription"}  # of a referral
+SERVED = KEPT | {"Subscription"}
 FULFIL = ("http://hl7.org/fhir/CodeSystem/task-code", "fulfill")
 
 UNSENT = Issue(
