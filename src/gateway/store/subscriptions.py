@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.health import Health, Sign, health_after
 from gateway.hearing import SUBSCRIPTION
-from gateway.ids import now, next_moment
+from gateway.ids import next_moment, now
 from gateway.store.deliveries import DUE
 from gateway.store.engine import Store
 from gateway.store.resources import Resource, hold, read, save_version
