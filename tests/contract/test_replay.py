@@ -24,7 +24,7 @@ from adapters.ports import Update
 from adapters.rio.callback import FhirCallback
 from gateway.demo.parties import private_key
 from gateway.ids import instant, now
-from gateway.security.client import assertion
+from gateway.security import assertion
 
 Json = dict[str, Any]
 Story = tuple[FastAPI, list[Exchange]]
