@@ -33,7 +33,10 @@ Speak = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
 async def neighbour(speak: Speak, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[str]:
     """A server that reads request after request and lets `speak` answer as it likes; yields its address."""
 
+    open_ones: set[asyncio.StreamWriter] = set()
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones.add(writer)
         try:
             while not writer.is_closing():
                 await speak(await _read(reader), writer)
@@ -41,11 +44,16 @@ async def neighbour(speak: Speak, tls: ssl.SSLContext | None = None, port: int =
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, TimeoutError):
             pass
         finally:
+            open_ones.discard(writer)
             writer.close()
 
     server = await asyncio.start_server(talk, "127.0.0.1", port, ssl=tls)
-    async with server:
+    try:
         yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for writer in open_ones:
+            writer.transport.abort()
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked:

@@ -1,4 +1,4 @@
-"""After an unknown outcome the callback looks before it writes; with `conditional` it writes only over what it knows."""
+"""After an unknown outcome the callback looks before it writes; if `conditional`, only over what it knows."""
 
 import json
 from collections.abc import AsyncIterator
