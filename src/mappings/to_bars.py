@@ -79,7 +79,7 @@ def response_from(task: Json, request: Mapping[str, Any] | None, person: Mapping
 
 def _encounter(task: Json, asked: Json, patient: Json | None) -> Json:
     """The hub's work with the person, which carries the status; the clinician's line is its narrative."""
-    line = task["note"][-1]["text"]
+    line = next(note["text"] for note in reversed(task["note"]) if note.get("authorString") == GATEWAY)
     status = code_map("encounter-status").translate(task["status"])
     encounter: Json = {
         "resourceType": "Encounter",

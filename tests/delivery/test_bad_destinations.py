@@ -24,7 +24,7 @@ TASK = {
     "identifier": [{"system": "urn:social-prescribing-gateway:Id:referral-reference", "value": "SP-1111-2222-3333"}],
     "status": "accepted",
     "intent": "order",
-    "note": [{"text": "Accepted. Zoë will be in touch."}],
+    "note": [{"authorString": "Social prescribing gateway", "text": "Accepted. Zoë will be in touch."}],
 }
 BARS = {
     "source": "https://fhir.nhs.uk/Id/dos-service-id|2000090001",
