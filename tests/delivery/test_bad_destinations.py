@@ -33,10 +33,10 @@ BARS = {
     "use_case": "sp1",
     "versions": {"application": "1.0.0", "api": "1.4.0"},
 }
-METHODS = {"fhir-callback": "PUT", "bars-message": "POST", "webhook": "POST"}
+KINDS = ("fhir-callback", "bars-message", "webhook")
 
 
-@pytest.fixture(params=METHODS)
+@pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
