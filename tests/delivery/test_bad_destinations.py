@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.delivery.neighbours import Asked, answer, certificate, neighbour
+from tests.certificates import certificate
+from tests.delivery.neighbours import Asked, answer, neighbour
 
 from adapters.http import Neighbours
 from adapters.ports import Adapter, Answer, Update

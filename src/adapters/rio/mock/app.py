@@ -6,13 +6,16 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse
+from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, Field
 from standardwebhooks import Webhook
 
 from adapters.rio.mock import tasks
 from adapters.rio.mock.chart import chart
-from adapters.rio.mock.faults import Faults, FaultsError, Rule, RuleFile, read_faults
+from adapters.rio.mock.events import Events, UnknownClient, send, tell
+from adapters.rio.mock.faults import Faults, Rule, RuleFile, read_faults
 from adapters.rio.mock.fhir_door import fhir_door
+from adapters.rio.mock.mistakes import MockError
 from adapters.rio.mock.oauth import Tokens, oauth_door
 from adapters.rio.mock.pages import pages
 from adapters.rio.mock.soap_door import soap_door
@@ -67,14 +70,16 @@ def build_mock(
     *,
     store: Path | None = None,
     faults: Faults | None = None,
-    jwks: Mapping[str, Any] | None = None,
+    jwks: KeySet | None = None,
     users: Mapping[str, str] = USERS,
     devices: Sequence[str] = DEVICES,
     session_seconds: float = 1200,
     mutual: bool = False,
+    mllp: tuple[str, int] | None = None,
 ) -> FastAPI:
     """The mock, with the seed alone when its `store` file is new. `secret` is the one that the gateway signs with
-    (whsec_...); with `jwks` the FHIR door asks for bearer tokens; `mutual`: the doors ask for a client certificate.
+    (whsec_...); with `jwks` the FHIR door asks for bearer tokens; `mutual`: the doors ask for a client certificate;
+    `mllp` is where events are sent.
     """
     app = FastAPI(title="Mock EPR", openapi_url=None)
     mock = Mock(
@@ -82,8 +87,9 @@ def build_mock(
         webhook=Webhook(secret),
         sessions=sessions(dict(users), list(devices), session_seconds),
         faults=faults or Faults(),
-        tokens=Tokens.of(dict(jwks)) if jwks else None,
+        tokens=Tokens(jwks) if jwks else None,
         mutual=mutual,
+        mllp=mllp,
     )
     for door in (fhir_door(mock), soap_door(mock), pages(mock), steering(mock)):
         app.include_router(door)
@@ -111,6 +117,20 @@ def steering(mock: Mock) -> APIRouter:
     async def list_effects() -> list[Row]:
         return mock.store.all("SELECT * FROM Effect ORDER BY Number")
 
+    @door.post("/events")
+    async def tell_of_events(told: Events) -> dict[str, Any]:
+        try:
+            messages = tell(mock.store, told)
+        except UnknownClient as why:
+            raise HTTPException(422, str(why)) from None
+        answers = None
+        if mock.mllp:
+            try:
+                answers = await send(messages, *mock.mllp)
+            except OSError as trouble:
+                raise HTTPException(502, f"Nobody takes messages at {mock.mllp} ({trouble.strerror}).") from None
+        return {"messages": messages, "answers": answers}
+
     @door.delete("/record", status_code=204)
     async def forget_record() -> None:
         mock.store.start_anew()
@@ -127,7 +147,7 @@ def steering(mock: Mock) -> APIRouter:
             return PlainTextResponse(f"The rules hold at most {MOST_BYTES_OF_RULES} bytes.", 413)
         try:
             mock.faults = read_faults(text, "the rules")
-        except FaultsError as why:
+        except MockError as why:
             return PlainTextResponse(str(why), 422)
         return None
 

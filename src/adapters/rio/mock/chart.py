@@ -5,10 +5,16 @@ from typing import Any
 from adapters.rio.mock.store import Row, Store
 
 TASKS_OF_CLIENT = """
-  SELECT * FROM TaskVersion WHERE Patient IN (:id, :nhs)
-    OR Reference IN (SELECT ExternalReferralId FROM Referral WHERE ClientID = :id)
-    OR Patient IN (SELECT Value FROM AlternativeId WHERE ClientID = :id)
+  SELECT * FROM TaskVersion WHERE Patient IN (?1, ?2)
+    OR Reference IN (SELECT ExternalReferralId FROM Referral WHERE ClientID = ?1)
+    OR Patient IN (SELECT Value FROM AlternativeId WHERE ClientID = ?1)
   ORDER BY rowid
+"""
+
+CLIENTS_OF_TASK = """
+  SELECT * FROM Client WHERE ?1 IN (ClientID, NHSNumber)
+    OR ClientID IN (SELECT ClientID FROM Referral WHERE ExternalReferralId = ?2)
+    OR ClientID IN (SELECT ClientID FROM AlternativeId WHERE Value = ?1)
 """
 
 
@@ -22,7 +28,7 @@ def chart(store: Store, client_id: str) -> dict[str, Any] | None:
     client = store.one("SELECT * FROM Client WHERE ClientID = ?", client_id)
     if client is None:
         return None
-    tasks = store.all(TASKS_OF_CLIENT, {"id": client_id, "nhs": client["NHSNumber"]})
+    tasks = store.all(TASKS_OF_CLIENT, client_id, client["NHSNumber"])
     documents = store.all("SELECT * FROM Document WHERE ClientID = ? ORDER BY SerialNumber, RevisionID", client_id)
     notes = store.all("SELECT * FROM ProgressNote WHERE ClientID = ? ORDER BY NoteNum, SubNum", client_id)
     return {
@@ -34,6 +40,12 @@ def chart(store: Store, client_id: str) -> dict[str, Any] | None:
         "alternative_ids": store.all("SELECT * FROM AlternativeId WHERE ClientID = ? ORDER BY AddedAt", client_id),
         "alerts": store.all("SELECT * FROM Alert WHERE ClientID = ? ORDER BY Since", client_id),
     }
+
+
+def client_of(store: Store, task: Row) -> Row | None:
+    """The one client whom the Task is of, as above; None when that is nobody or not sure."""
+    found = store.all(CLIENTS_OF_TASK, task["Patient"], task["Reference"])
+    return found[0] if len(found) == 1 else None
 
 
 def _grouped(rows: list[Row], by: str) -> list[list[Row]]:

@@ -39,14 +39,13 @@ class Contract:
         self._schema = etree.XMLSchema(schema)
         self._types = {one.get("name", ""): _fields(one) for one in schema.findall(f"{_XS}complexType")}
         self._elements = {one.get("name", ""): _fields(one) for one in schema.findall(f"{_XS}element")}
-        self.operations = [
-            one.get("name", "") for one in definitions.findall(f"{_WSDL}portType/{_WSDL}operation")
-        ]
+        self.operations = [one.get("name", "") for one in definitions.findall(f"{_WSDL}portType/{_WSDL}operation")]
 
     def read(self, element: etree._Element) -> Values:
         """Raises ContractBroken, whose text names the element and the rule but no value."""
         if not self._schema.validate(element):
-            raise ContractBroken(_without_values(self._schema.error_log[0]))
+            errors: Any = self._schema.error_log  # its stubs do not say what it holds
+            raise ContractBroken(_without_values(errors[0]))
         try:
             return self._read(element, self._elements[etree.QName(element).localname])
         except (ValueError, OverflowError):  # what XML Schema allows and no calendar has, or no base64 is
@@ -63,7 +62,7 @@ class Contract:
 
     def write(self, name: str, values: Mapping[str, Any]) -> etree._Element:
         """The element with its children in the order of the schema; a None and what it does not know are left out."""
-        element = etree.Element(f"{{{NAMESPACE}}}{name}", nsmap={None: NAMESPACE})
+        element = etree.Element(f"{{{NAMESPACE}}}{name}", nsmap={"t": NAMESPACE})
         self._fill(element, self._elements[name], values)
         return element
 

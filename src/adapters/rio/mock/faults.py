@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapters.rio.mock.kinds import KINDS, OPERATIONS
+from adapters.rio.mock.mistakes import MockError
 
 MOST_RULES = 200
 
@@ -27,21 +28,21 @@ class Rule(BaseModel):
     fault: str
     target: str | None = None
 
-    probability: float | None = Field(None, ge=0, le=1)
+    probability: float | None = Field(default=None, ge=0, le=1)
     sequence: tuple[Literal["ok", "fail"], ...] | None = None  # call by call; ok when it is at its end
-    after: int = Field(0, ge=0)  # so many calls go well first
-    times: int | None = Field(None, ge=0)  # so many calls fail, and no more
-    from_second: float = Field(0, ge=0)  # the window, since the loading of the rules
-    until_second: float | None = Field(None, ge=0)
+    after: int = Field(default=0, ge=0)  # so many calls go well first
+    times: int | None = Field(default=None, ge=0)  # so many calls fail, and no more
+    from_second: float = Field(default=0, ge=0)  # the window, since the loading of the rules
+    until_second: float | None = Field(default=None, ge=0)
 
-    seconds: float | None = Field(None, ge=0, le=600)  # how long it waits; hangs: then the connection is cut
-    status: int = Field(503, ge=200, le=599)
-    retry_after: int | None = Field(None, ge=0)
+    seconds: float | None = Field(default=None, ge=0, le=600)  # how long it waits; hangs: then the connection is cut
+    status: int = Field(default=503, ge=200, le=599)
+    retry_after: int | None = Field(default=None, ge=0)
     committed: bool = False  # acts once the work is done and kept: only its answer suffers
     skew_seconds: int = 3600  # how far the clock is ahead
-    bytes: int = Field(1024, ge=0)  # what a document may hold
-    text: int = Field(150, ge=0)  # characters that are left of texts
-    id: int = Field(25, ge=0)  # ... and of ids
+    bytes: int = Field(default=1024, ge=0)  # what a document may hold
+    text: int = Field(default=150, ge=0)  # characters that are left of texts
+    id: int = Field(default=25, ge=0)  # ... and of ids
 
     @model_validator(mode="before")
     @classmethod
@@ -80,10 +81,6 @@ class RuleFile(BaseModel):
     rules: tuple[Rule, ...] = Field(max_length=MOST_RULES)
 
 
-class FaultsError(Exception):
-    """The rules cannot be used; the text says in which file, where, and what was expected."""
-
-
 @dataclass
 class Turn:
     """How far a rule has come."""
@@ -110,6 +107,12 @@ class Turn:
         self.failed += acts
         return acts
 
+    def drawn(self) -> Rule:
+        """The rule for this call: now a storm is heavy, now it is not."""
+        if self.rule.fault != "batch-storm":
+            return self.rule
+        return self.rule.model_copy(update={"seconds": self.rule.wait * self.random.random()})
+
 
 @dataclass
 class Faults:
@@ -126,28 +129,33 @@ class Faults:
         second = time.monotonic() - self.since
         for turn in self.turns:
             if turn.rule.is_about(operation, targets) and turn.comes_up(second):
-                return turn.rule
+                return turn.drawn()
         return None
 
 
 def load_faults(file: Path) -> Faults:
-    """Raises FaultsError."""
+    """Raises MockError."""
     try:
         return read_faults(file.read_bytes(), str(file))
     except OSError as trouble:
-        raise FaultsError(f"{file}: cannot be read ({trouble.strerror})") from None
+        raise MockError(f"{file}: cannot be read ({trouble.strerror})") from None
 
 
 def read_faults(text: bytes, name: str) -> Faults:
-    """The rules of a YAML (or JSON) text. Raises FaultsError."""
+    """The rules of a YAML (or JSON) text. Raises MockError."""
     try:
-        return Faults.of(RuleFile.model_validate(yaml.safe_load(text)))
+        given = yaml.safe_load(text)
     except yaml.YAMLError as trouble:
         mark = getattr(trouble, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "its text"
-        raise FaultsError(f"{name}: {place}: is not YAML: {getattr(trouble, 'problem', None) or 'unreadable'}") from None
+        problem = getattr(trouble, "problem", None) or "unreadable"
+        raise MockError(f"{name}: {place}: is not YAML: {problem}") from None
+    except (ValueError, RecursionError):  # a date that is none; a thousand brackets
+        raise MockError(f"{name}: its text: is not YAML that can be read") from None
+    try:
+        return Faults.of(RuleFile.model_validate(given))
     except ValidationError as mistakes:
-        raise FaultsError("\n".join(f"{name}: {_tell(one)}" for one in mistakes.errors())) from None
+        raise MockError("\n".join(f"{name}: {_tell(one)}" for one in mistakes.errors())) from None
 
 
 def _tell(mistake: Any) -> str:

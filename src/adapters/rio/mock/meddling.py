@@ -41,9 +41,7 @@ def _amend_note(call: Call) -> None:
 
 def _retire_code(call: Call) -> None:
     element = next(name for name in LISTS if name in call.values)
-    call.store.change(
-        "UPDATE Lookup SET Active = 0 WHERE Name = ? AND Code = ?", LISTS[element], call.values[element]
-    )
+    call.store.change("UPDATE Lookup SET Active = 0 WHERE Name = ? AND Code = ?", LISTS[element], call.values[element])
     call.store.change("UPDATE LookupVersion SET Version = Version + 1 WHERE Name = ?", LISTS[element])
 
 

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,6 +13,8 @@ from fastapi.responses import JSONResponse
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+
+from adapters.rio.mock.mistakes import MockError
 
 TOKEN_SECONDS = 300
 LONGEST_SECONDS = 300  # of an assertion's life
@@ -36,11 +39,6 @@ class Tokens:
     seconds: int = TOKEN_SECONDS
     _ends: dict[str, float] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, jwks: dict[str, Any]) -> "Tokens":
-        """For the public keys of a JWKS. Raises ValueError or JoseError when it is none."""
-        return cls(KeySet.import_key_set({"keys": jwks["keys"]}))
 
     def issue(self, form: dict[str, list[str]], token_url: str) -> str:
         """Raises NotGranted."""
@@ -75,6 +73,16 @@ class Tokens:
 
     def forget(self, authorization: str) -> None:
         self._ends.pop(authorization.partition(" ")[2], None)
+
+
+def load_jwks(file: Path) -> KeySet:
+    """The public keys of a JWKS file. Raises MockError."""
+    try:
+        return KeySet.import_key_set(json.loads(file.read_bytes()))
+    except OSError as trouble:
+        raise MockError(f"{file}: cannot be read ({trouble.strerror})") from None
+    except (JoseError, ValueError, TypeError, KeyError):
+        raise MockError(f'{file}: must be a JWKS: {{"keys": [...]}}') from None
 
 
 def oauth_door(tokens: Tokens) -> APIRouter:

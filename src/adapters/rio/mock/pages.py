@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader
 
 from adapters.rio.mock import tasks
-from adapters.rio.mock.chart import caseload, chart
+from adapters.rio.mock.chart import caseload, chart, client_of
 from adapters.rio.mock.state import Mock
 
 MOST_SHOWN = 50
@@ -31,9 +31,9 @@ def pages(mock: Mock) -> APIRouter:
     @door.get("/")
     async def show_caseload() -> str:
         referrals = list(reversed(tasks.by_referral(mock.store).values()))
-        clients = caseload(mock.store)
+        shown = [(versions, client_of(mock.store, versions[-1])) for versions in referrals[:MOST_SHOWN]]
         return templates.get_template("caseload.html").render(
-            referrals=referrals[:MOST_SHOWN], more=len(referrals) - MOST_SHOWN, clients=clients
+            referrals=shown, more=len(referrals) - MOST_SHOWN, clients=caseload(mock.store)
         )
 
     @door.get("/clients/{client_id}")
@@ -42,7 +42,10 @@ def pages(mock: Mock) -> APIRouter:
         if found is None:
             return HTMLResponse(templates.get_template("unknown.html").render(), 404)
         lists = {(row["Name"], row["Code"]): row["Text"] for row in mock.store.all("SELECT * FROM Lookup")}
-        staff = {row["Code"]: row["Name"] for row in mock.store.all("SELECT Code, Name FROM HCP UNION SELECT Code, Name FROM Team")}
+        staff = {
+            row["Code"]: row["Name"]
+            for row in mock.store.all("SELECT Code, Name FROM HCP UNION SELECT Code, Name FROM Team")
+        }
         return HTMLResponse(templates.get_template("client.html").render(found, lists=lists, staff=staff))
 
     return door
@@ -50,7 +53,7 @@ def pages(mock: Mock) -> APIRouter:
 
 def colour(row: dict[str, str]) -> str:
     """Of a Task's tag: red for what asks the clinician to act."""
-    return "red" if row["BusinessStatus"] == "delivery-failed" else COLOURS.get(row["Status"], "blue")
+    return "red" if row["BusinessStatus"].startswith("delivery-fail") else COLOURS.get(row["Status"], "blue")
 
 
 def said(row: dict[str, str]) -> str:

@@ -21,7 +21,7 @@ from adapters.rio.mock.store import WriteLost
 from adapters.rio.mock.trouble import carry_out
 
 PATH = "/API/4.0/ApiService"
-MOST_BYTES = 20_000_000
+MOST_BYTES = 10_000_000
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 UNAUTHENTICATED = {"NOT_AUTHENTICATED", "SESSION_EXPIRED", "SESSION_REVOKED", "DEVICE_NOT_REGISTERED"}
 
@@ -47,7 +47,9 @@ def soap_door(mock: Mock) -> APIRouter:
     @door.get(PATH)
     async def describe(request: Request) -> Response:
         here = f'location="{str(request.url).partition("?")[0]}"'.encode()
-        return Response(WSDL.replace(b'location="http://127.0.0.1:8001' + PATH.encode() + b'"', here), media_type="text/xml")
+        return Response(
+            WSDL.replace(b'location="http://127.0.0.1:8001' + PATH.encode() + b'"', here), media_type="text/xml"
+        )
 
     @door.post(PATH)
     async def call(request: Request) -> Response:

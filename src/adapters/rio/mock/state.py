@@ -24,6 +24,7 @@ class Mock:
     faults: Faults = field(default_factory=Faults)
     tokens: Tokens | None = None
     mutual: bool = False
+    mllp: tuple[str, int] | None = None  # host and port of a receiver of HL7 v2
 
     def check_certificate(self, request: Request) -> Response | None:
         """A refusal as the front of RiO gives it, or None. One of an unknown authority fails in the TLS handshake."""

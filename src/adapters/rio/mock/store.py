@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from adapters.rio.mock.mistakes import MockError
+
 Row = dict[str, Any]
 
 TABLES = (files("adapters.rio.mock") / "tables.sql").read_text("utf-8")
@@ -26,6 +28,13 @@ class Store:
     """
 
     def __init__(self, file: Path | None = None) -> None:
+        """Raises MockError when the file cannot be used."""
+        try:
+            self._open(file)
+        except sqlite3.Error as trouble:
+            raise MockError(f"{file}: cannot be used as the mock's store ({trouble})") from None
+
+    def _open(self, file: Path | None) -> None:
         self._connection = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -65,7 +74,8 @@ class Store:
     def count(self, name: str) -> None:
         """Adds one to what was noticed on the way, e.g. `repeats`."""
         self.change(
-            "INSERT INTO Noticed (Name, Number) VALUES (?, 1) ON CONFLICT (Name) DO UPDATE SET Number = Number + 1", name
+            "INSERT INTO Noticed (Name, Number) VALUES (?, 1) ON CONFLICT (Name) DO UPDATE SET Number = Number + 1",
+            name,
         )
 
     def note_effect(self, at: str, operation: str, target: str, key: str, digest: str) -> None:

@@ -11,6 +11,10 @@ from adapters.rio.mock.contract import in_utc
 from adapters.rio.mock.store import Row, Store
 from mappings.systems import REFERENCE_SYSTEM
 
+TOLD = (  # all but Body, which is long
+    "TaskId, Version, Reference, Patient, WebhookId, Status, BusinessStatus, Line, ReceivedAt, LagMs, Provenance"
+)
+
 Verdict = Literal["applied", "repeated", "outdated", "mismatched"]
 
 
@@ -33,6 +37,9 @@ def read_update(task: dict[str, Any]) -> Update:
     """Raises KeyError, TypeError, AttributeError or ValueError when the Task lacks what an EPR needs to file it."""
     if not isinstance(task["status"], str):
         raise ValueError("status must be a code")
+    version = int(task["meta"]["versionId"])
+    if not 0 < version < 2**63:
+        raise ValueError("versionId must be a number that can be counted on from")
     received = datetime.now(UTC)
     changed = datetime.fromisoformat(task["meta"]["lastUpdated"])
     business = task.get("businessStatus", {})
@@ -42,10 +49,12 @@ def read_update(task: dict[str, Any]) -> Update:
         task_id=task["id"],
         reference=_reference(task),
         patient=_patient(task.get("for", {})),
-        version=int(task["meta"]["versionId"]),
+        version=version,
         status=task["status"],
-        business_status=coding.get("code", ""),
-        line=notes[-1] if notes else business.get("text", ""),  # the gateway's line for the clinician is the last note
+        business_status=str(coding.get("code", "")),
+        line=str(
+            notes[-1] if notes else business.get("text", "")
+        ),  # the gateway's line for the clinician is the last note
         received_at=received,
         lag_ms=round((received - changed).total_seconds() * 1000),
     )
@@ -101,7 +110,7 @@ def newest_task(store: Store, task_id: str) -> Row | None:
 def by_referral(store: Store) -> dict[str, list[Row]]:
     """The versions of each Task, oldest first, by Task id in the order in which they were first told of."""
     found: dict[str, list[Row]] = {}
-    for row in store.all("SELECT * FROM TaskVersion ORDER BY rowid"):
+    for row in store.all(f"SELECT {TOLD} FROM TaskVersion ORDER BY rowid"):  # noqa: S608 - the columns above
         found.setdefault(row["TaskId"], []).append(row)
     return found
 

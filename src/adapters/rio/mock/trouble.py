@@ -1,7 +1,6 @@
 """How a fault acts on a call, whichever door it came through."""
 
 import asyncio
-import random
 import socket
 import struct
 from collections.abc import Callable
@@ -12,7 +11,10 @@ from fastapi import Request, Response
 from adapters.rio.mock.faults import Rule
 from adapters.rio.mock.spoiling import spoil_bytes
 
-HTML = "<!DOCTYPE html><html><body><h1>Planned maintenance</h1><p>The system is not available.</p></body></html>"
+HTML = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Planned maintenance</title>'
+    "<h1>Planned maintenance</h1><p>The system is not available."
+)
 
 
 class Refuse(Protocol):
@@ -44,8 +46,7 @@ def _acts_afterwards(rule: Rule) -> bool:
 
 async def _wait(rule: Rule) -> None:
     if not rule.fault.startswith(("hang", "reset")):
-        part = random.random() if rule.fault == "batch-storm" else 1  # noqa: S311 - how busy it is, no secret
-        await asyncio.sleep(rule.wait * part)
+        await asyncio.sleep(rule.wait)
 
 
 async def _stopped(request: Request, rule: Rule, refuse: Refuse) -> Response | None:

@@ -9,7 +9,7 @@ from adapters.rio.mock.store import Row, Store
 
 MOST_IN_FIELD = 150  # characters of Comment, Title and Description
 MOST_IN_ID = 25  # characters of ExternalReferralId, as in RiO's referral table
-MOST_IN_DOCUMENT = 10_000_000  # bytes
+MOST_IN_DOCUMENT = 5_000_000  # bytes
 
 
 class Refused(Exception):

@@ -8,12 +8,12 @@ from adapters.rio.mock.store import Row
 
 
 def get_caseload(call: Call) -> Values:
-    column = "Team" if "Team" in call.values else "HCP"
     sql = (
         "SELECT ClientID, ReferralNumber, Team, HCP, ReferralDateTime AS Since FROM Referral"
-        f" WHERE {column} = ? AND Status = 'OPEN' ORDER BY ReferralNumber"  # noqa: S608 - one of two words above
+        " WHERE (Team = ? OR HCP = ?) AND Status = 'OPEN'"
+        " AND ClientID NOT IN (SELECT ClientID FROM Client WHERE Sensitive) ORDER BY ReferralNumber"
     )
-    return {"Entry": call.store.all(sql, call.values[column])}
+    return {"Entry": call.store.all(sql, call.values.get("Team"), call.values.get("HCP"))}
 
 
 def get_referrals(call: Call) -> Values:
@@ -22,7 +22,10 @@ def get_referrals(call: Call) -> Values:
         sql = "SELECT * FROM Referral WHERE ClientID = ? ORDER BY ReferralNumber"
         return {"Referral": call.store.all(sql, client["ClientID"])}
     sql = "SELECT * FROM Referral WHERE SystemName = ? AND ExternalReferralId = ?"
-    return {"Referral": call.store.all(sql, call.system, call.values["ExternalReferralId"])}
+    found = call.store.all(sql, call.system, call.values["ExternalReferralId"])
+    for referral in found:
+        _check_client(call, referral, writes=False)
+    return {"Referral": found}
 
 
 def create_referral(call: Call) -> Values:
@@ -69,13 +72,19 @@ def _change(call: Call, changes: Row) -> Values:
     held = call.store.one("SELECT * FROM Referral WHERE ReferralNumber = ?", call.values["ReferralNumber"])
     if held is None:
         raise Refused("REFERRAL_NOT_FOUND", "No referral has this ReferralNumber.", "ReferralNumber")
-    Call(call.store, {"ClientID": held["ClientID"]}, call.system, call.now).client(writes=True)
+    _check_client(call, held, writes=True)
     if held["Status"] == "DISCHARGED":
         raise Refused("REFERRAL_DISCHARGED", "The referral is discharged: it does not change any more.", "Status")
     if held["TimeStamps"] != call.values["TimeStamps"]:
-        raise Refused("RECORD_LOCKED", "Somebody changed the referral meanwhile: read it and decide anew.", "TimeStamps")
+        raise Refused(
+            "RECORD_LOCKED", "Somebody changed the referral meanwhile: read it and decide anew.", "TimeStamps"
+        )
     changes["TimeStamps"] = str(int(held["TimeStamps"]) + 1)
     columns = ", ".join(f"{name} = ?" for name in changes)
     sql = f"UPDATE Referral SET {columns} WHERE ReferralNumber = ?"  # noqa: S608 - names of the WSDL
     call.store.change(sql, *changes.values(), held["ReferralNumber"])
     return {"TimeStamps": changes["TimeStamps"]}
+
+
+def _check_client(call: Call, referral: Row, *, writes: bool) -> None:
+    Call(call.store, {"ClientID": referral["ClientID"]}, call.system, call.now).client(writes=writes)
