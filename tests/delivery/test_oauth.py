@@ -12,13 +12,15 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, RSAKey
 from starlette.applications import Starlette
 from starlette.routing import Route
+from tests.delivery.conftest import serving
 from tests.delivery.neighbours import Asked, answer, neighbour
 
 from adapters.ports import Update
 from adapters.rio.callback import FhirCallback
+from adapters.rio.mock import build_mock
 from gateway.parties import Directory, read_parties, register
 from gateway.security import Gatekeeper, token_endpoint
 from gateway.store.engine import Store
@@ -218,6 +220,35 @@ async def test_nhs_england_wants_rs512(trust: Trust, callback: FhirCallback, sec
 
     assert (await callback.send(an_update(trust, secret, tmp_path / "rsa.json", alg="RS512"))).delivered
     assert jwt.decode(trust.forms[0]["client_assertion"][0], key, algorithms=["RS512"]).claims["iss"] == "gateway"
+
+
+async def test_the_mock_epr_takes_updates_with_token_version_and_provenance(
+    due: Any, working: Any, until: Any, secret: str, key_file: Path
+) -> None:
+    """Client and mock agree on all that may be agreed, through lost answers."""
+    mock = build_mock(secret, jwks=KeySet([KEY]))
+    async with serving(mock) as epr:
+        office = {
+            "token_url": f"{epr.url.removesuffix('/FHIR/R4')}/oauth2/token",
+            "client_id": "gateway",
+            "key_file": str(key_file),
+        }
+        await due.destination(epr.url, oauth=office, conditional=True, provenance=True)
+        await due.referral("SP-1111-2222-3333", versions=3)
+        await epr.fail(fail_next=2, stored=True, status=504)
+
+        async def all_there() -> bool:
+            return set(await due.states()) == {"delivered"}
+
+        async with working():
+            await until(all_there)
+
+        record = await epr.record()
+
+    updates = record["referrals"]["SP-1111-2222-3333"]
+    assert [one["version"] for one in updates] == [1, 2, 3]
+    assert {one["provenance"]["resourceType"] for one in updates} == {"Provenance"}
+    assert (record["repeats"], record["out_of_order"], record["bad_signature"]) == (0, 0, 0)
 
 
 async def test_our_own_token_office_takes_what_we_send(
