@@ -16,13 +16,17 @@ from typing import Any
 import orjson
 import structlog
 
+from adapters.bars.messages import BarsMessages
 from adapters.ports import Adapter, Answer, Update
+from adapters.rio.adapter import RioRecord
 from adapters.rio.callback import FhirCallback
 from adapters.subscription.resthook import RestHook
+from adapters.webhook.events import SignedEvents
 from gateway.health import FAILING_AFTER
 from gateway.hearing import SUBSCRIPTION
 from gateway.ids import now
 from gateway.settings import Settings
+from gateway.store.asked import asked_by
 from gateway.store.deliveries import Claimed, Outcome, Ready, claim, ready, release, take_probe, told_beside
 from gateway.store.engine import Store
 from gateway.store.events import number
@@ -40,15 +44,24 @@ async def run(
     store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, Adapter] | None = None
 ) -> None:
     """Delivers until `stop` is set, then lets what is on its way arrive. `adapters` are by kind of destination."""
-    adapters = adapters or {
-        "fhir-callback": FhirCallback(settings.send_timeout_seconds, PLACES),
-        SUBSCRIPTION: RestHook(f"{settings.base_url}/FHIR/R4", settings.send_timeout_seconds),
-    }
+    adapters = adapters or build_adapters(settings)
     try:
         await Worker(store, settings, stop, adapters).run()
     finally:
         for adapter in adapters.values():
             await adapter.close()
+
+
+def build_adapters(settings: Settings) -> dict[str, Adapter]:
+    """An adapter for each kind of destination (`gateway.parties.destinations`)."""
+    seconds = settings.send_timeout_seconds
+    return {
+        "fhir-callback": FhirCallback(seconds, PLACES),
+        "rio": RioRecord(seconds),
+        "bars-message": BarsMessages(seconds, PLACES),
+        "webhook": SignedEvents(seconds, PLACES, settings.base_url),
+        SUBSCRIPTION: RestHook(f"{settings.base_url}/FHIR/R4", seconds),
+    }
 
 
 def next_wait(attempt: int, answer: Answer, retry_seconds: Sequence[float], chance: float) -> float | None:
@@ -172,9 +185,11 @@ class Worker:
             return Answer("answer", milliseconds, answer=f"(the adapter failed: {type(trouble).__name__})")
 
     async def _update(self, claimed: Claimed, adapter: Adapter) -> Update:
-        referral = focus = None
+        referral = focus = request = None
         if adapter.needs_referral or claimed.focus:
             referral, focus = await told_beside(self.store, claimed, with_referral=adapter.needs_referral)
+        if adapter.needs_referral:
+            request = await asked_by(self.store, claimed)
         return Update(
             delivery_id=claimed.id,
             task_id=claimed.referral_id,
@@ -189,6 +204,7 @@ class Worker:
             unsure=claimed.attempt > 1,
             previous=claimed.previous,
             referral=orjson.loads(referral) if referral else None,
+            request=request,
             event_number=claimed.event_number,
             focus=focus.encode() if focus else None,
         )
