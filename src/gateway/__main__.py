@@ -32,6 +32,7 @@ from gateway.settings import settings
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate as migrate_database
 from gateway.store.reindex import reindex as reindex_stored
+from gateway.store.wake import watch
 from gateway.telemetry import set_up_logging
 from gateway.unmapped import UnmappedCode, count_unmapped
 from mappings.check import check_maps, render_maps
@@ -103,7 +104,9 @@ def work() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         store = Store(settings().database_url, settings().database_connections)
-        await work_until(Gateway(settings(), store, Directory(store)), stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch(store, stop, works=True))
+            group.create_task(work_until(Gateway(settings(), store, Directory(store)), stop))
         await store.close()
 
     uvloop.run(until_stopped())

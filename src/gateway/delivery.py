@@ -24,6 +24,7 @@ from gateway.settings import Settings
 from gateway.store.deliveries import Claimed, Outcome, Ready, claim, ready, release, take_probe, told_beside
 from gateway.store.engine import Store
 from gateway.store.outcomes import finish
+from gateway.store.wake import first_of
 
 PLACES = 8  # sends at a time to one destination; more connections cost more than they bring
 BATCH = 50  # deliveries of one destination claimed together
@@ -240,14 +241,6 @@ class Worker:
 
 def seconds_until(moment: datetime) -> float:
     return (moment - now()).total_seconds()
-
-
-async def first_of(seconds: float, *events: asyncio.Event) -> None:
-    """Waits for the first of the events, but no longer than so many seconds."""
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
 
 
 def failure_of(answer: Answer) -> str:

@@ -37,13 +37,15 @@ ORDER = {table: position for position, table in enumerate(metadata.tables.values
 
 
 class Store:
-    """One per process. `committed` is set after each commit, for whoever waits for news on the same machine, and
-    `to_fetch` when the news is a Task whose details are awaited."""
+    """One per process. `committed` is set after each commit, for whoever waits for news, and `to_fetch` when the news
+    is a Task whose details are awaited. `registrations` grows when parties have changed. `gateway.store.wake` brings
+    the news of other processes."""
 
     def __init__(self, url: str, connections: int = 8) -> None:
         self.engine = create_async_engine(url, pool_size=connections, max_overflow=0, hide_parameters=True)
         self.committed = asyncio.Event()
         self.to_fetch = asyncio.Event()  # of its own: fetches are few, and commits many
+        self.registrations = 0
         self._waiting: list[tuple[Sequence[Rows], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._asking: dict[str, list[tuple[Sequence[tuple[str, ...]], asyncio.Future[list[Any]]]]] = defaultdict(list)
