@@ -1,4 +1,4 @@
-"""Deliveries to a local sink: how many a second beside a bare loop of PUTs, and whether dead destinations slow others."""
+"""Deliveries to a local sink: how many a second beside a bare loop of PUTs; whether dead destinations slow others."""
 
 import asyncio
 import os
@@ -44,8 +44,8 @@ SELECT 'XND01', gen_random_uuid()::text, id, 1, destination, 'due', now(), 0, no
 """
 REGISTER = """
 INSERT INTO destination (id, organisation, kind, url, secret, owner, content, state, failures, events)
-SELECT id, 'XND01', 'fhir-callback', url, 'whsec_YmVuY2gtb25seS1ub3QtZm9yLXByb2R1Y3Rpb24=', 'Bench', '{"private": true}',
-       'healthy', 0, 0
+SELECT id, 'XND01', 'fhir-callback', url, 'whsec_YmVuY2gtb25seS1ub3QtZm9yLXByb2R1Y3Rpb24=', 'Bench',
+       '{"private": true}', 'healthy', 0, 0
 FROM unnest($1::text[], $2::text[]) one(id, url)
 """
 SPAN = """
@@ -78,7 +78,9 @@ def measure_deliveries(host: str, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _row(name: str, value: float, unit: str, ceiling: float | None = None, ratio: float | None = None) -> dict[str, Any]:
+def _row(
+    name: str, value: float, unit: str, ceiling: float | None = None, ratio: float | None = None
+) -> dict[str, Any]:
     rounded = [None if one is None else round(one, 3) for one in (value, ceiling, ratio)]
     return {"name": name, "value": rounded[0], "unit": unit, "ceiling": rounded[1], "ratio": rounded[2]}
 

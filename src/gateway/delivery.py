@@ -27,7 +27,9 @@ from gateway.store.outcomes import finish
 from gateway.store.wake import first_of
 
 PLACES = 8  # sends at a time to one destination; more connections cost more than they bring
-BATCH = 50  # deliveries of one destination claimed together
+BATCH = 100  # deliveries of one destination claimed together
+AHEAD = 50  # ... while so many are still to be sent, so that no place stands idle meanwhile
+GAP = 0.01  # seconds between two looks, and two recordings: under load each then finds more; an idle worker is at once
 LONGEST_PAUSE = 30.0  # seconds between two looks at a database in trouble
 REFUSALS = frozenset({400, 409, 410, 412, 413, 422})  # of this update: the destination itself is well
 
@@ -98,11 +100,12 @@ class Worker:
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 if wait > 0:
+                    await asyncio.sleep(GAP)
                     await first_of(wait, self.stop, self.store.committed)
 
     async def _claim_due(self) -> float:
         """Claims for each destination that has room, starts to send; returns the seconds until there may be more."""
-        busy = [destination for destination, taken in self.taken.items() if taken >= self.allowed[destination]]
+        busy = [destination for destination in self.taken if not self._room(destination)]
         waiting = await ready(self.store, busy)  # a look first: a claim locks, and wakes whoever waits for commits
         if not waiting or waiting[0].due_at > now():
             return min(self.settings.poll_seconds, seconds_until(waiting[0].due_at) if waiting else LONGEST_PAUSE)
@@ -116,6 +119,13 @@ class Worker:
         self.store.committed.clear()  # another worker was first; our own empty commit is no news
         return self.settings.poll_seconds
 
+    def _room(self, destination: str) -> int:
+        """How many more may be claimed: in trouble no more than go out at a time."""
+        taken, allowed = self.taken[destination], self.allowed[destination]
+        if allowed < PLACES:
+            return max(0, allowed - taken)
+        return BATCH if taken <= AHEAD else 0
+
     async def _claim_for(self, one: Ready) -> int:
         destination, seconds = one.destination_id, self.settings.lease_seconds
         if one.failing:
@@ -123,8 +133,7 @@ class Worker:
                 return 0
             self.allowed[destination] = 1
         probe = one.failing or self.trouble[destination] >= FAILING_AFTER  # others may get through to it
-        room = self.allowed[destination]
-        claimed = await claim(self.store, destination, seconds, BATCH if room == PLACES else room)
+        claimed = await claim(self.store, destination, seconds, self._room(destination))
         for each in claimed:
             self.taken[destination] += 1
             task = asyncio.create_task(self._send(each, probe=probe))
@@ -230,6 +239,7 @@ class Worker:
                 if unsent:
                     await release(self.store, unsent)
                 pause = self.settings.poll_seconds
+                await asyncio.sleep(GAP)
             except Exception as trouble:
                 log.error("attempts cannot be recorded", error=type(trouble).__name__, pause_seconds=pause)
                 # Once its lease is over a delivery is due again, whatever we would say of it.

@@ -55,6 +55,10 @@ class Store:
             event.listen(self.engine.sync_engine, "connect", _open_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
 
+    @property
+    def is_postgresql(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A consistent look at the store."""
@@ -126,7 +130,7 @@ class Store:
                 if some:
                     by_table[table].extend(some)
         tables = [(table, by_table[table]) for table in sorted(by_table, key=ORDER.__getitem__)]
-        if self.engine.dialect.driver == "asyncpg":
+        if self.is_postgresql:
             await self._insert_at_once(tables)
         else:
             async with self.transaction() as connection:
@@ -142,11 +146,16 @@ class Store:
         statement = _insert(tuple((table, tuple(rows[0])) for table, rows in batch))
         columns = [column for _, rows in batch for column in zip(*(row.values() for row in rows), strict=True)]
         try:
-            async with self._plain() as plain:
-                await plain.execute(statement, *columns)
+            await self.at_once(statement, columns)
         except asyncpg.IntegrityConstraintViolationError as clash:
             raise IntegrityError(statement, None, clash) from clash
+
+    async def at_once(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """Runs one statement of PostgreSQL's own that writes, and commits it; returns the rows that it gives."""
+        async with self._plain() as plain:
+            rows = await plain.fetch(statement, *values)
         self.committed.set()
+        return list(rows)
 
     async def look_up(self, statement: str, sought: Sequence[tuple[str, ...]]) -> list[Any]:
         """What a query of PostgreSQL's own finds for each of these, in one journey for all who ask at the same time.
