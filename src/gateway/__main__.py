@@ -46,9 +46,13 @@ def served_app() -> FastAPI:
     """What each server process runs."""
     set_up_logging(settings().log_level)
     app = build_app(settings())
+    _collect_seldom()
+    return app
+
+
+def _collect_seldom() -> None:
     gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
     gc.set_threshold(50_000)  # a referral is thousands of objects, none in a cycle: at 700 each meant many searches
-    return app
 
 
 @app.command()
@@ -98,6 +102,7 @@ SERVING = """
 def work() -> None:
     """Delivers and fetches only: for a worker beside servers that run with GATEWAY_WORKER=false."""
     set_up_logging(settings().log_level)
+    _collect_seldom()
 
     async def until_stopped() -> None:
         stop = asyncio.Event()

@@ -29,6 +29,7 @@ from gateway.store.wake import first_of
 PLACES = 8  # sends at a time to one destination; more connections cost more than they bring
 BATCH = 100  # deliveries of one destination claimed together
 AHEAD = 50  # ... while so many are still to be sent, so that no place stands idle meanwhile
+CLAIMS = 3  # at a time: a destination does not wait for the claims of all others
 GAP = 0.01  # seconds between two looks, and two recordings: under load each then finds more; an idle worker is at once
 LONGEST_PAUSE = 30.0  # seconds between two looks at a database in trouble
 REFUSALS = frozenset({400, 409, 410, 412, 413, 422})  # of this update: the destination itself is well
@@ -73,6 +74,7 @@ class Worker:
         self.allowed: defaultdict[str, int] = defaultdict(lambda: PLACES)
         self.trouble: Counter[str] = Counter()
         self.places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PLACES))
+        self.claims = asyncio.Semaphore(CLAIMS)
         self.sending: set[asyncio.Task[None]] = set()
         self.outcomes: list[Outcome] = []
         self.unsent: list[Claimed] = []
@@ -110,10 +112,12 @@ class Worker:
         if not waiting or waiting[0].due_at > now():
             return min(self.settings.poll_seconds, seconds_until(waiting[0].due_at) if waiting else LONGEST_PAUSE)
         moment = now()
+        claims = [self._claim_for(one) for one in waiting if one.due_at <= moment]
         started = 0
-        for one in waiting:
-            if one.due_at <= moment:
-                started += await self._claim_for(one)
+        for count in await asyncio.gather(*claims, return_exceptions=True):  # trouble of one leaves the others be
+            if isinstance(count, BaseException):
+                raise count
+            started += count
         if started:
             return 0
         self.store.committed.clear()  # another worker was first; our own empty commit is no news
@@ -128,12 +132,13 @@ class Worker:
 
     async def _claim_for(self, one: Ready) -> int:
         destination, seconds = one.destination_id, self.settings.lease_seconds
-        if one.failing:
-            if self.taken[destination] or not await take_probe(self.store, destination, seconds):
-                return 0
-            self.allowed[destination] = 1
-        probe = one.failing or self.trouble[destination] >= FAILING_AFTER  # others may get through to it
-        claimed = await claim(self.store, destination, seconds, self._room(destination))
+        async with self.claims:
+            if one.failing:
+                if self.taken[destination] or not await take_probe(self.store, destination, seconds):
+                    return 0
+                self.allowed[destination] = 1
+            probe = one.failing or self.trouble[destination] >= FAILING_AFTER  # others may get through to it
+            claimed = await claim(self.store, destination, seconds, self._room(destination))
         for each in claimed:
             self.taken[destination] += 1
             task = asyncio.create_task(self._send(each, probe=probe))
