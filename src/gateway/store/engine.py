@@ -28,6 +28,7 @@ UNREACHABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,  # told of the end of its connection, and used before that came
 )
 
 IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # SQLSTATE: could not be put in an order, waited in a ring
@@ -233,7 +234,8 @@ def _array(column: Column[Any]) -> str:
 
 def is_unreachable(error: BaseException) -> bool:
     """Whether this says that the database is not there, full or overloaded, rather than that something is wrong."""
-    return isinstance(error, UNREACHABLE)
+    inside = getattr(getattr(error, "orig", None), "__cause__", None)  # SQLAlchemy has no name of its own for each
+    return isinstance(error, UNREACHABLE) or isinstance(inside, UNREACHABLE)
 
 
 def is_contended(error: BaseException) -> bool:
