@@ -48,7 +48,7 @@ class Books:
         """The rows of each query, all as of one moment."""
         async with self.engine.connect() as connection:
             if connection.dialect.name == "postgresql":
-                connection = await connection.execution_options(isolation_level="REPEATABLE READ")
+                await connection.execution_options(isolation_level="REPEATABLE READ")
             return [list((await connection.execute(text(query))).all()) for query in queries]
 
     async def due(self) -> int:

@@ -1,4 +1,4 @@
-"""Rounds: under load with faults on, something is killed at a random moment and started again; then the books are read."""
+"""Rounds: under load with faults on, something is killed at a random moment and started again; then all is compared."""
 
 import asyncio
 import time
