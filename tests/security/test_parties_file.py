@@ -205,7 +205,10 @@ def test_what_is_registered_for_a_destination(
 @pytest.mark.parametrize(
     ("destination", "told"),
     [
-        ({"kind": "carrier-pigeon"}, "destinations[0]: the kind is expected to be one of fhir-callback, bars-message"),
+        (
+            {"kind": "carrier-pigeon"},
+            "destinations[0]: the kind is expected to be one of fhir-callback, rio, bars-message",
+        ),
         ({"kind": ["webhook"]}, "destinations[0]: the kind is expected to be one of"),
         ({"conditonal": True}, "destinations[0].conditonal: there is no such entry here; is it misspelt?"),
         ({"conditional": "maybe"}, "destinations[0].conditional: expected a valid boolean"),
