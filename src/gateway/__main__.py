@@ -1,4 +1,4 @@
-"""The command line: gateway serve | work | migrate | register | token | demo | mock-rio | check-maps and others."""
+"""The command line: gateway serve | work | hl7v2 | migrate | register | token | demo | mock-rio and others."""
 
 import asyncio
 import contextlib
@@ -108,6 +108,48 @@ def work() -> None:
         await store.close()
 
     uvloop.run(until_stopped())
+
+
+@app.command()
+def hl7v2(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="2575 is MLLP's by custom.")] = 2575,
+    certificate: Annotated[
+        Path | None, typer.Option(help="The listener's certificate (PEM): TLS from then on.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    client_authority: Annotated[
+        Path | None, typer.Option(help="Who signs the senders' certificates (PEM): only they connect.")
+    ] = None,
+) -> None:
+    """Listens for the EPR's HL7 v2 messages over MLLP, beside the servers. Needs the extra hl7v2."""
+    try:
+        from gateway.hl7v2 import serving  # noqa: PLC0415 - what it reads messages with may not be installed
+    except ModuleNotFoundError as missing:
+        if missing.name != "hl7":
+            raise
+        typer.echo('HL7 v2 needs the extra hl7v2: pip install "social-prescribing-gateway[hl7v2]"', err=True)
+        raise typer.Exit(1) from None
+    from adapters.hl7v2.listener import server_tls  # noqa: PLC0415 - belongs to it
+
+    set_up_logging(settings().log_level)
+    try:
+        if (certificate is None) != (key is None) or (client_authority and certificate is None):
+            raise ValueError("--certificate and --key go together, and --client-authority with them.")
+        tls = server_tls(certificate, key, client_authority) if certificate and key else None
+        serving.refuse_open(host, tls)
+    except (OSError, ValueError) as mistake:
+        typer.echo(mistake, err=True)
+        raise typer.Exit(2) from None
+
+    def tell_port(bound: int) -> None:
+        typer.echo(f"HL7 v2 (MLLP) on {host}:{bound}")
+
+    try:
+        uvloop.run(serving.serve(settings(), host, port, tls, tell_port))
+    except OSError as trouble:
+        typer.echo(f"Cannot listen on {host}:{port}: {trouble.strerror}", err=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()

@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI
 
 from gateway import errors, fetching
+from gateway.again import Again
 from gateway.arrival import Gateway
 from gateway.audit import Audit
 from gateway.delivery import run
@@ -64,6 +65,7 @@ def build_app(settings: Settings) -> FastAPI:
     add_fhir_routes(app)
     app.include_router(router)
     app.include_router(identity.router)
+    app.add_middleware(Again)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.arrival import Gateway, Revision
 from gateway.errors import IllegalMove, VersionConflict
-from gateway.ids import instant, now
+from gateway.ids import instant, next_moment
 from gateway.journal import journal_rows
 from gateway.security import Caller
 from gateway.store.engine import Rows
@@ -52,7 +52,7 @@ async def tell(
 ) -> Resource:
     """The version after `before`, stored; `said` is the Task with what the sender added to it, else `before` stands.
     Raises IntegrityError when somebody else stored a version at this moment."""
-    at = max(now(), before.updated_at)
+    at = max(next_moment(), before.updated_at)
     content = awaited_task(said or before.content, before.version + 1, instant(at), instant(since), state, reason)
     task = Resource("Task", before.id, before.version + 1, at, content)
     await insert(connection, version_rows(gateway, caller, context, task, state, reason))

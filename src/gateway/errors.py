@@ -212,6 +212,7 @@ def _correlation_id(request: Request) -> str:
 
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
+    request.state.refused = error  # for gateway.again
     return answer(error, _correlation_id(request))
 
 
