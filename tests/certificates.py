@@ -1,5 +1,6 @@
 """Certificates for tests of TLS."""
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -31,3 +32,12 @@ def certificate(folder: Path, name: str, host: str = "127.0.0.1", days: int = 1)
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     (folder / f"{name}.key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
     return folder / f"{name}.pem", folder / f"{name}.key"
+
+
+def server_side(pem: Path, key: Path, clients: Path | None = None) -> ssl.SSLContext:
+    """How a server shows itself, and, with an authority for its `clients`, whom it lets in."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=clients)
+    context.load_cert_chain(pem, key)
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
