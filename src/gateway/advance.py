@@ -1,5 +1,6 @@
 """One step of a referral: its row, the event, the Task that shows it, the deliveries, and what must agree with it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway.store.engine import Rows
 from gateway.store.referrals import Stored
 from gateway.store.resources import Resource
 from gateway.telemetry import RequestContext
+from gateway.undelivered import received_by_hub
 from gateway.validation import dump, parse
 from gateway.work import Applied
 from mappings.referral import Cancellation, Standing
@@ -39,16 +41,19 @@ async def advance(
     *,
     said: Json | None = None,
     columns: Json | None = None,
+    unheard: Collection[str] = (),
 ) -> tuple[Stored, list[Resource]]:
     """Stores the next version of a referral that the transaction has locked; returns it and the resources written.
 
     `told` is what the journal says of the change; `said` the Task with what the sender added to it, else the last
-    version stands; `columns` further columns of the referral's row that change.
+    version stands; `columns` further columns of the referral's row that change; `unheard` the
+    destinations that need not hear of it.
     """
     at = max(at, before.row["updated_at"])  # whoever waited for the lock came with the time of before
     version = before.standing.version + 1
     stamp = {"version": version, "updated_at": instant(at)}
-    standing = settle(applied.standing, at).model_copy(update=stamp)
+    moved = received_by_hub(applied.standing) if caller.role == "platform" else applied.standing
+    standing = settle(moved, at).model_copy(update=stamp)
     organisation, referral_id = before.row["organisation"], before.row["id"]
     stored = await resources.read(connection, organisation, "Task", referral_id)
     assert stored is not None  # each event has stored one
@@ -60,7 +65,11 @@ async def advance(
     changed = {"status": standing.status, "task_status": content["status"], "version": version, "updated_at": at}
     row = before.row | (columns or {}) | changed | {"standing": referrals.standing_column(standing)}
     after = Stored(row, standing)
-    heard = heard_by(await referrals.listeners(connection), organisation, before.row["hub_id"])
+    heard = [
+        one
+        for one in heard_by(await referrals.listeners(connection), organisation, before.row["hub_id"])
+        if one.destination_id not in unheard
+    ]
     await referrals.save(connection, before, after)
     await resources.save_keys(connection, organisation, task, shown)
     await referrals.insert(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import structlog
 from fastapi import FastAPI
 
-from gateway import errors, fetching
+from gateway import errors, fetching, watching
 from gateway.arrival import Gateway
 from gateway.audit import Audit
 from gateway.delivery import run
@@ -70,10 +70,11 @@ def build_app(settings: Settings) -> FastAPI:
 
 
 async def work(gateway: Gateway, stop: asyncio.Event) -> None:
-    """Delivers what is due, and fetches what is awaited, until `stop` is set. One does not go on without the other."""
+    """Delivers what is due, fetches what is awaited and watches over both, until `stop` is set. None goes on alone."""
     async with asyncio.TaskGroup() as group:
         group.create_task(run(gateway.store, gateway.settings, stop))
         group.create_task(fetching.run(gateway, stop))
+        group.create_task(watching.run(gateway, stop))
 
 
 def _tell_of_failure(worker: asyncio.Task[None]) -> None:

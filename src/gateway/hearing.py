@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 SILENT = "retired"  # the state of a destination that hears of nothing any more
 
@@ -37,6 +37,11 @@ def heard_by(listeners: Iterable[Listener], organisation: str, hub_id: str | Non
     hears too: it is told later.
     """
     return [Heard(one.id) for one in listeners if one.state != SILENT and _concerns(one, organisation, hub_id)]
+
+
+def reader_of(listener: Listener) -> Literal["hub", "record"]:
+    """Who reads what is sent there: the hub's link workers, or whoever opens the referrer's record."""
+    return "record" if _options(listener.content).get("hubs") is None else "hub"
 
 
 def _concerns(listener: Listener, organisation: str, hub_id: str | None) -> bool:
