@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from gateway.audit import Audit
 from gateway.delivery import run
 from gateway.fhir.routes import add_fhir_routes
 from gateway.fhir.validate import tell_judgement
+from gateway.metrics import add_metrics_route
 from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
@@ -61,12 +63,17 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Judged, tell_judgement)
     app.add_route("/oauth2/token", token_endpoint(store, directory, gatekeeper), methods=["POST"])
     add_status_routes(app)
+    add_metrics_route(app, token_secret(settings.metrics_token_file or _beside(settings.token_secret_file)))
     add_fhir_routes(app)
     app.include_router(router)
     app.include_router(identity.router)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name("metrics-token")
 
 
 async def work(gateway: Gateway, stop: asyncio.Event) -> None:

@@ -59,7 +59,7 @@ client = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("organisation", String(12), nullable=False),
-    Column("role", String(12), nullable=False),  # epr | platform
+    Column("role", String(12), nullable=False),  # epr | platform | operator
     Column("scope", Text, nullable=False),  # the most it may ask for, space separated
     Column("hubs", Text, nullable=False),  # JSON list: the hubs a platform client works for
     Column("jwks", Text, nullable=False),  # its public keys
