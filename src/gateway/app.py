@@ -15,6 +15,7 @@ from gateway.delivery import run
 from gateway.fhir.routes import add_fhir_routes
 from gateway.fhir.validate import tell_judgement
 from gateway.metrics import add_metrics_route
+from gateway.operations import routes as operations
 from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
@@ -67,6 +68,7 @@ def build_app(settings: Settings) -> FastAPI:
     add_fhir_routes(app)
     app.include_router(router)
     app.include_router(identity.router)
+    app.include_router(operations.router)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app

@@ -75,6 +75,17 @@ def _after(health: Health, sign: Sign, chance: float) -> Health:
     return health
 
 
+def moved_by_person(health: Health, to: str, at: datetime) -> Health:
+    """The health once a person has said where a destination goes. One that had failed goes on as failing when it is
+    resumed, and is healthy, and said to have recovered, once it takes something."""
+    if to != "healthy":
+        return replace(health, state=to, not_before=None)
+    if health.alerted_at or health.failures >= FAILING_AFTER:
+        failures = max(health.failures, FAILING_AFTER)
+        return replace(health, state="failing", failures=failures, failing_since=at, not_before=None)
+    return replace(health, state="healthy", failures=0, failing_since=None, not_before=None)
+
+
 def probe_wait(failures: int, chance: float) -> float:
     """Seconds until a failing destination is tried again: doubling, half of it jitter, a minute at most."""
     whole = min(LONGEST_PROBE_WAIT, 2.0 ** min(failures - FAILING_AFTER, 10))

@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -48,6 +47,10 @@ def _metrics(token: str) -> Callable[[Request], Awaitable[Response]]:
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return metrics
+
+
+def _bound(most: str) -> str:
+    return most if most == "+Inf" else str(float(most))
 
 
 def _is_scraper(authorization: str | None, token: str) -> bool:
@@ -88,7 +91,7 @@ class Figures(Collector):
         )
         for id_ in sorted({one.destination_id for one in self.counted if one.measure == "lag"}):
             buckets, total = lag_of([one for one in self.counted if one.destination_id == id_])
-            lags.add_metric([id_], [(floatToGoString(most), float(count)) for most, count in buckets], total)
+            lags.add_metric([id_], [(_bound(most), float(count)) for most, count in buckets], total)
         return lags
 
     def _gauges(self) -> Iterable[Metric]:

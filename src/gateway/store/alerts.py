@@ -53,7 +53,7 @@ async def _note(connection: AsyncConnection, which: ColumnElement[bool], kind: s
     noted = (
         update(destination)
         .where(which)
-        .values(alerted_at=moment, **state)
+        .values(alerted_at=func.coalesce(destination.c.alerted_at, moment), **state)
         .returning(destination.c.id, destination.c.failing_since, destination.c.last_failure)
     )
     rows = (await connection.execute(noted)).all()
