@@ -2,6 +2,7 @@
 
 import smtplib
 import ssl
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -25,6 +26,16 @@ def check_mail_server(url: str) -> None:
     parsed = urlsplit(url)
     if parsed.scheme not in {"smtp", "smtps"} or not parsed.hostname or parsed.path.strip("/"):
         raise ValueError("expected smtps://user:password@host:port, or smtp://host:port")
+
+
+def check_secret(secret: str) -> None:
+    """Raises ValueError unless this is a secret of Standard Webhooks."""
+    try:
+        size = len(b64decode(secret.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if not secret.startswith("whsec_") or size < 24:
+        raise ValueError("expected whsec_ and 24 random bytes or more in base64 (Standard Webhooks)")
 
 
 def send_mail(server: str, sender: str, to: str, alert_id: str, subject: str, text: str) -> None:

@@ -1,11 +1,15 @@
 """Every setting of the gateway: environment variable GATEWAY_<NAME>, default, unit and the reason for it."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from adapters.alerts import check_mail_server, check_secret
+from adapters.http import check_destination
 
 
 class Settings(BaseSettings):
@@ -91,7 +95,19 @@ class Settings(BaseSettings):
             raise ValueError("GATEWAY_SMTP_URL needs GATEWAY_ALERT_FROM and GATEWAY_ALERT_TO.")
         if bool(self.alert_webhook_url) != bool(self.alert_webhook_secret):
             raise ValueError("GATEWAY_ALERT_WEBHOOK_URL and GATEWAY_ALERT_WEBHOOK_SECRET go together.")
+        if self.smtp_url:
+            _check("GATEWAY_SMTP_URL", check_mail_server, self.smtp_url.get_secret_value())
+        if self.alert_webhook_url and self.alert_webhook_secret:
+            _check("GATEWAY_ALERT_WEBHOOK_URL", check_destination, self.alert_webhook_url)
+            _check("GATEWAY_ALERT_WEBHOOK_SECRET", check_secret, self.alert_webhook_secret.get_secret_value())
         return self
+
+
+def _check(name: str, check: Callable[[str], object], value: str) -> None:
+    try:
+        check(value)
+    except ValueError as mistake:
+        raise ValueError(f"{name}: {mistake}") from None
 
 
 @lru_cache

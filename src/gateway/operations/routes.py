@@ -26,7 +26,7 @@ from gateway.store.heartbeats import heartbeats
 from gateway.store.listing import attempts_of, find_referral, list_deliveries, read_delivery
 
 LISTED: dict[int | str, dict[str, Any]] = {status: REFUSALS[status] for status in (400, 401, 403, 422)}
-NAMED = LISTED | {404: REFUSALS[404] | {"description": "There is nothing of this name."}}
+NAMED = LISTED | {404: REFUSALS[404]}
 
 router = APIRouter(prefix="/platform/v1", tags=["operations"], dependencies=[Bearer])
 
@@ -77,10 +77,10 @@ async def send_delivery_again(exchange: ToOperate, delivery_id: str) -> Response
     return _json(await _shown(exchange, delivery_id))
 
 
-@router.post("/referrals/{referral}/replay", response_model=Replayed, responses=NAMED)
-async def send_referral_again(exchange: ToOperate, referral: str) -> Response:
+@router.post("/referrals/{referral_id}/replay", response_model=Replayed, responses=NAMED)
+async def send_referral_again(exchange: ToOperate, referral_id: str) -> Response:
     """Makes due now what is undelivered of a referral, named by its reference or id."""
-    count = await replay_referral(exchange.gateway.store, exchange.caller, exchange.context, referral[:64])
+    count = await replay_referral(exchange.gateway.store, exchange.caller, exchange.context, referral_id[:64])
     exchange.request.state.audited = True
     return _json({"replayed": count, "remaining": 0, "last": None})
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import now
@@ -75,14 +75,16 @@ async def claim_alerts(store: Store, lease_seconds: float, limit: int) -> list[A
     until = moment + timedelta(seconds=lease_seconds)
     earlier = alert.alias("earlier")
     behind = exists().where(
-        earlier.c.destination_id == alert.c.destination_id, earlier.c.sent_at.is_(None), earlier.c.id < alert.c.id
+        earlier.c.destination_id == alert.c.destination_id,
+        earlier.c.sent_at.is_(None),
+        tuple_(earlier.c.at, earlier.c.id) < tuple_(alert.c.at, alert.c.id),
     )
     due = select(alert).where(alert.c.sent_at.is_(None), alert.c.due_at <= moment, ~behind)
     async with store.reading() as connection:
         if (await connection.execute(due.limit(1))).first() is None:
             return []
     async with store.transaction() as connection:
-        held = due.order_by(alert.c.id).limit(limit).with_for_update(skip_locked=True)
+        held = due.order_by(alert.c.at).limit(limit).with_for_update(skip_locked=True)
         rows = (await connection.execute(held)).all()
         ids = [row.id for row in rows]
         leased = {"due_at": until, "attempts": alert.c.attempts + 1}
