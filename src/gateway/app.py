@@ -25,6 +25,7 @@ from gateway.settings import Settings
 from gateway.status import add_status_routes
 from gateway.store.engine import Store
 from gateway.telemetry import Telemetry
+from gateway.web.deliveries import add_pages
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(router)
     app.include_router(identity.router)
     app.include_router(operations.router)
+    add_pages(app)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app

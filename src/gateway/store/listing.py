@@ -1,13 +1,17 @@
 """The SQL of deliveries as people who watch over them see them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, select, tuple_
+from sqlalchemy import Row, Select, and_, literal_column, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import is_reference
 from gateway.store.schema import attempt, delivery, destination, event, organisation, referral
+
+# Written out in the statements, so that both databases see that the partial indexes serve.
+STATES = {name: delivery.c.state == literal_column(f"'{name}'") for name in ("due", "delivered", "dead", "dropped")}
 
 
 async def find_referral(connection: AsyncConnection, name: str) -> tuple[str, str] | None:
@@ -24,13 +28,16 @@ async def list_deliveries(
     states: Sequence[str] = (),
     destination_id: str | None = None,
     of_referral: tuple[str, str] | None = None,
+    created_before: datetime | None = None,
     after: tuple[str, str] | None = None,
     limit: int = 50,
 ) -> Sequence[Row[Any]]:
     """Those that fit, by sender, the oldest first; `after` is the (sender, id) to go on from."""
     query = _deliveries()
     if states:
-        query = query.where(delivery.c.state.in_(states))
+        query = query.where(or_(*(STATES[one] for one in states)))
+    if created_before:
+        query = query.where(delivery.c.created_at <= created_before)
     if destination_id:
         query = query.where(delivery.c.destination_id == destination_id)
     if of_referral:
