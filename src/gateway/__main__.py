@@ -25,6 +25,7 @@ from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
 from gateway.commands import destinations as destination_commands
+from gateway.commands.rehearse import rehearse
 from gateway.commands.replay import replay
 from gateway.demo.parties import mock_secret, prepare_demo, private_key
 from gateway.demo.story import tell
@@ -41,6 +42,7 @@ from mappings.check import check_maps, render_maps
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 app.command()(replay)
+app.command()(rehearse)
 app.add_typer(destination_commands.app, name="destinations")
 
 KEYS = Path("var/keys")

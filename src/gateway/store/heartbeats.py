@@ -77,7 +77,11 @@ async def alerts_unsent(store: Store) -> int:
 
 async def last_rehearsal(store: Store) -> Rehearsed | None:
     async with store.reading() as connection:
-        row = (await connection.execute(select(rehearsal).order_by(rehearsal.c.at.desc()).limit(1))).one_or_none()
+        row = (
+            await connection.execute(
+                select(rehearsal).order_by(rehearsal.c.at.desc(), rehearsal.c.failure.is_(None)).limit(1)
+            )
+        ).one_or_none()
     return Rehearsed(row.at, row.milliseconds, row.failure) if row else None
 
 
