@@ -1,6 +1,7 @@
 """The worker's eyes: again and again it tells of updates that are late, and of destinations that fail."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -11,6 +12,7 @@ from gateway.delivery import LONGEST_PAUSE, first_of
 from gateway.lateness import BATCH, tell_of_late
 
 LOOK = 15.0  # seconds between two looks, at most
+SHARE = 20  # times as long as a look took: in a long outage of a large trust it may take a second
 PACE = 1.0  # seconds between two full batches, so that telling of an outage does not add to it
 
 log = structlog.get_logger()
@@ -24,7 +26,9 @@ async def run(gateway: Gateway, stop: asyncio.Event) -> None:
     alarm_look = min(LOOK / 3, settings.alert_after_seconds / 4)
 
     async def tell_late() -> float:
-        return PACE if await tell_of_late(store, settings.late_seconds) >= BATCH else late_look
+        started = time.monotonic()
+        full = await tell_of_late(store, settings.late_seconds) >= BATCH
+        return PACE if full else max(late_look, SHARE * (time.monotonic() - started))
 
     async def tell_failing() -> float:
         await alarm.tell()

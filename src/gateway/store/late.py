@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal_column, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, case, delete, exists, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.hearing import SILENT, Listener, reader_of
 from gateway.store.deliveries import DUE
-from gateway.store.schema import delivery, event, late, referral
+from gateway.store.schema import delivery, destination, event, late, referral
 
+SETTLED = ("delivered", "dropped")
 DEAD = delivery.c.state == literal_column("'dead'")
 
 
@@ -30,34 +31,61 @@ class Lacking:
 async def find(
     connection: AsyncConnection, listeners: Iterable[Listener], before: datetime, limit: int
 ) -> list[tuple[str, str]]:
-    """Referrals (organisation, id) of which readers must be told something new: an update is dead, or was due before
-    then and is not delivered; or nothing is undelivered any more. At most `limit` of each."""
-    counts = _counts(listeners)
+    """At most `limit` referrals (organisation, id) of which readers must be told something new: an update is dead, or
+    was due before then and is not delivered; or nothing is undelivered any more."""
+    known = list(listeners)
+    queries = [_over(known)]
+    behind = (await connection.execute(_BEHIND)).scalars().all()
+    for one in (one for one in known if one.id in behind and one.state != SILENT):
+        queries += [_untold(one, DEAD), _untold(one, DUE & (delivery.c.created_at <= before))]
+    found: set[tuple[str, str]] = set()
+    for query in queries:
+        rows = await connection.execute(query.limit(limit))
+        found |= {(row.organisation, row.referral_id) for row in rows}
+        if len(found) >= limit:
+            break
+    return sorted(found)[:limit]
+
+
+# Which destinations have something undelivered: a look at the first entry of each one's part of the index.
+_BEHIND = select(destination.c.id).where(
+    or_(*(exists().where(which, delivery.c.destination_id == destination.c.id) for which in (DUE, DEAD)))
+)
+
+
+def _untold(listener: Listener, which: ColumnElement[bool]) -> Select[Any]:
+    """The referrals of such deliveries to one destination, as far as their readers were not told of it.
+
+    One table, one destination, and conditions that are checked row by row: so both databases walk its part of the
+    index, whatever their statistics say.
+    """
+    its_referral = (
+        exists()
+        .where(referral.c.organisation == delivery.c.organisation)
+        .where(
+            referral.c.id == delivery.c.referral_id  # a Task whose details are awaited says itself that it was not sent
+        )
+    )
     told = exists().where(
         late.c.organisation == delivery.c.organisation,
         late.c.referral_id == delivery.c.referral_id,
-        late.c.destination_id == delivery.c.destination_id,
+        late.c.destination_id == listener.id,
     )
-    of_referral = and_(referral.c.organisation == delivery.c.organisation, referral.c.id == delivery.c.referral_id)
-    missing = [  # one by one, so that each is served by its own index
-        select(delivery.c.organisation, delivery.c.referral_id)
-        .join(referral, of_referral)  # a Task whose details are awaited says of itself that it was not sent
-        .where(which, counts, ~told)
-        .distinct()
-        .limit(limit)
-        .subquery()
-        for which in (DEAD, DUE & (delivery.c.created_at <= before))
-    ]
+    return select(delivery.c.organisation, delivery.c.referral_id).where(
+        delivery.c.destination_id == listener.id, which, _counts([listener]), ~told, its_referral
+    )
+
+
+def _over(listeners: Iterable[Listener]) -> Select[Any]:
+    """The referrals whose readers were told of something that is not so any more."""
     still = exists().where(
-        delivery.c.organisation == late.c.organisation,
         delivery.c.referral_id == late.c.referral_id,
         delivery.c.destination_id == late.c.destination_id,
-        or_(DEAD, DUE),
-        counts,
+        delivery.c.organisation == late.c.organisation,
+        delivery.c.state.not_in(SETTLED),  # in other words than the partial indexes: they are no way to one referral
+        _counts(listeners),
     )
-    over = select(late.c.organisation, late.c.referral_id).where(~still).distinct().limit(limit).subquery()
-    found = await connection.execute(union(*(select(some) for some in (*missing, over))))
-    return [(row.organisation, row.referral_id) for row in found]
+    return select(late.c.organisation, late.c.referral_id).where(~still)
 
 
 async def lacking(
@@ -70,7 +98,7 @@ async def lacking(
         .where(
             delivery.c.organisation == organisation,
             delivery.c.referral_id == referral_id,
-            or_(DEAD, DUE),
+            delivery.c.state.not_in(SETTLED),
             _counts(listeners),
         )
         .group_by(delivery.c.destination_id)
