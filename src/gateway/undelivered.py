@@ -12,8 +12,6 @@ from gateway.lifecycle import check_move
 from gateway.work import Applied
 from mappings.referral import Standing, Undelivered
 
-FAILED, RECOVERED = "delivery-failed", "delivery-recovered"  # types of events
-
 
 def tell_undelivered(standing: Standing, since: Mapping[str, datetime]) -> Applied | None:
     """The referral when these readers (hub, record) have been without the latest since then; None when it says so."""
@@ -29,7 +27,11 @@ def tell_undelivered(standing: Standing, since: Mapping[str, datetime]) -> Appli
         check_move("referral", standing.status, status, "system")
     undelivered = [Undelivered.model_validate({"to": to, "since": instant(at)}) for to, at in sorted(since.items())]
     changed = standing.model_copy(update={"status": status, "undelivered": undelivered})
-    return Applied(changed, FAILED if since.keys() - before else RECOVERED)
+    worse = bool(since.keys() - before)
+    if "hub" in since.keys() ^ before or status != standing.status:
+        return Applied(changed, "delivery-failed" if worse else "delivery-recovered")
+    # An event of its own: what is written into a record for good must not say that the hub lacks something.
+    return Applied(changed, "record-behind" if worse else "record-caught-up")
 
 
 def received_by_hub(standing: Standing) -> Standing:

@@ -4,6 +4,7 @@ One row of LINES for each referral status. A line says where things stand, since
 clinician may have to do. Dates are UK dates.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from mappings.vocabularies import ATTENDED, TWO_WAY, UNANSWERED
 Json = dict[str, Any]
 
 UK = ZoneInfo("Europe/London")
+BEHIND = re.compile(r"^NOT UP TO DATE - .*? for the latest\. ")
 ATTEMPTS = 3  # at least so many before a referral may be closed as unable to contact
 PUT_OFF = {  # contacts that are neither an attempt nor a conversation
     "cancelled-by-person": "The person cancelled",
@@ -28,6 +30,11 @@ def clinician_line(standing: Json) -> str:
     line = LINES[standing["status"]](standing)
     later = _later(standing) if standing["status"] not in ENDED else ()
     return " ".join([*_undelivered(standing), line, *later])
+
+
+def without_lateness(line: str) -> str:
+    """A line as it is written into the record itself, which is up to date by that."""
+    return BEHIND.sub("", line)
 
 
 def is_asked_to_cancel(standing: Json) -> bool:
@@ -107,7 +114,7 @@ def _undelivered(standing: Json) -> Iterator[str]:
         since = _uk_time(one["since"])
         if one["to"] == "record":
             phone = f"Phone {_hub(standing)}{_call(standing['hub'])} for the latest."
-            yield f"NOT UP TO DATE - the record system has not received changes since {since}. {phone}"
+            yield f"NOT UP TO DATE - the record system has not received changes since {since}. {phone}"  # see BEHIND
         elif standing["status"] != "delivery-failed":  # whose own line says it
             yield f"{_not_received(standing)} What you sent on {since} has not reached them."
 

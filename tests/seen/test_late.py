@@ -113,7 +113,7 @@ async def test_a_destination_that_was_retired_waits_for_nothing(seen: Seen) -> N
     await seen.change_destination(state="retired")
     await seen.look()
 
-    assert await seen.events() == ["submitted", "delivery-failed", "delivery-recovered"]
+    assert await seen.events() == ["submitted", "record-behind", "record-caught-up"]
 
 
 async def test_workers_that_look_at_the_same_time_tell_it_once(seen: Seen, database_url: str) -> None:

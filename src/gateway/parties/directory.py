@@ -80,6 +80,15 @@ class Directory:
         """The servers that this organisation's referrals may be fetched from."""
         return [Server(**one) for one in self._organisations.get(organisation, {}).get("fhir_servers", [])]
 
+    def hl7v2_feed(self, application: str, facility: str) -> tuple[Party, Party] | None:
+        """The organisation, and the entry of its feed (`Hl7v2Feed`) that is registered with this MSH-3 and MSH-4."""
+        wanted = {"sending_application": application, "sending_facility": facility}
+        for organisation in self._organisations.values():
+            for feed in organisation.get("hl7v2", []):
+                if feed.items() >= wanted.items():
+                    return organisation, feed
+        return None
+
     def hub(self, hub_id: str) -> Party | None:
         return self._hubs.get(hub_id)
 

@@ -81,11 +81,27 @@ def _misfits(parties: Parties) -> Iterator[str]:
     for number, organisation in enumerate(parties.organisations):
         if organisation.default_hub_id and organisation.default_hub_id not in hubs:
             yield f"organisations[{number}].default_hub_id: {organisation.default_hub_id} is not in the file"
+    yield from _feed_misfits(parties)
     for number, client in enumerate(parties.clients):
         yield from _client_misfits(client, f"clients[{number}]", organisations, hubs)
     for number, destination in enumerate(parties.destinations):
         if destination.organisation not in organisations:
             yield f"destinations[{number}].organisation: {destination.organisation} is not in the file"
+
+
+def _feed_misfits(parties: Parties) -> Iterator[str]:
+    clients = {client.id: client for client in parties.clients}
+    named: set[tuple[str, str]] = set()
+    for number, organisation in enumerate(parties.organisations):
+        for which, feed in enumerate(organisation.hl7v2):
+            place = f"organisations[{number}].hl7v2[{which}]"
+            client = clients.get(feed.client)
+            if client is None or (client.organisation, client.role) != (organisation.ods_code, "epr"):
+                yield f"{place}.client: {feed.client} is no epr client of this organisation"
+            name = feed.sending_application, feed.sending_facility
+            if name in named:
+                yield f"{place}: another feed has the same sending_application and sending_facility"
+            named.add(name)
 
 
 def _client_misfits(client: Client, place: str, organisations: set[str], hubs: set[str]) -> Iterator[str]:

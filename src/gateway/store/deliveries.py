@@ -93,7 +93,7 @@ async def ready(store: Store, busy: Collection[str] = ()) -> list[Ready]:
     async with store.reading() as connection:
         found = await connection.execute(_READY, {"moment": now(), "busy": sorted(busy)})
         waiting = [
-            Ready(row.id, row.state == "failing", max(row.due_at, row.not_before or row.due_at))
+            Ready(row.id, row.state == "failing", max(filter(None, (row.due_at, row.not_before, row.probing_until))))
             for row in found
             if row.due_at is not None
         ]
@@ -124,9 +124,9 @@ async def take_probe(store: Store, destination_id: str, seconds: float) -> bool:
         .where(
             destination.c.id == destination_id,
             destination.c.state == "failing",
-            or_(destination.c.not_before.is_(None), destination.c.not_before <= moment),
+            *(or_(held.is_(None), held <= moment) for held in (destination.c.not_before, destination.c.probing_until)),
         )
-        .values(not_before=moment + timedelta(seconds=seconds))
+        .values(probing_until=moment + timedelta(seconds=seconds))
     )
     async with store.transaction() as connection:
         return (await connection.execute(mine)).rowcount == 1
@@ -193,6 +193,7 @@ def _ready() -> Select[Any]:
         destination.c.id,
         destination.c.state,
         destination.c.not_before,
+        destination.c.probing_until,
         first.correlate(destination).scalar_subquery().label("due_at"),
     ).where(
         destination.c.state.in_(sorted(CALLED)),

@@ -87,6 +87,7 @@ destination = Table(
     Column("failures", Integer, nullable=False),  # in a row, of the destination itself
     Column("failing_since", Moment),
     Column("not_before", Moment),  # it is left alone until then: it asked for it, or the next probe waits
+    Column("probing_until", Moment),  # one delivery tries whether it is back
     Column("alerted_at", Moment),  # when somebody was told that it fails; until it recovers
     Column("events", BigInteger, nullable=False),  # how many of its deliveries have an event number
     Column("version", Text),  # of its software, when it tells
