@@ -19,7 +19,7 @@ class Update:
     what is registered for its kind (`gateway.parties.destinations`).
 
     `referral` (in the shape of `mappings.referral.Referral`) is there for adapters that ask for it. For a Subscription,
-    `event_number` counts its events and `focus` is the resource that changed, when that is not the Task.
+    `event_number` counts its events and `focus` is the resource that changed, as stored, when that is not the Task.
     """
 
     delivery_id: str
@@ -36,7 +36,7 @@ class Update:
     previous: int | None = None
     referral: Mapping[str, Any] | None = None
     event_number: int | None = None
-    focus: Mapping[str, Any] | None = None
+    focus: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

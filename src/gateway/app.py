@@ -8,7 +8,8 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
-from gateway import errors, fetching, watching
+from gateway import errors, fetching, subscribing, watching
+from gateway.again import Again
 from gateway.arrival import Gateway
 from gateway.audit import Audit
 from gateway.delivery import run
@@ -33,7 +34,7 @@ log = structlog.get_logger()
 def build_app(settings: Settings) -> FastAPI:
     """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere."""
     store = Store(settings.database_url, settings.database_connections)
-    directory = Directory(store)
+    directory = Directory(store, settings.directory_seconds)
     gatekeeper = Gatekeeper(token_secret(settings.token_secret_file), settings.base_url, settings.token_seconds)
 
     @contextlib.asynccontextmanager
@@ -71,6 +72,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(identity.router)
     app.include_router(operations.router)
     add_pages(app)
+    app.add_middleware(Again)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app
@@ -81,10 +83,12 @@ def _beside(file: Path) -> Path:
 
 
 async def work(gateway: Gateway, stop: asyncio.Event) -> None:
-    """Delivers what is due, fetches what is awaited and watches over both, until `stop` is set. None goes on alone."""
+    """Delivers what is due, fetches what is awaited, keeps Subscriptions and watches, until `stop` is set. None of it
+    goes on alone."""
     async with asyncio.TaskGroup() as group:
         group.create_task(run(gateway.store, gateway.settings, stop))
         group.create_task(fetching.run(gateway, stop))
+        group.create_task(subscribing.run(gateway.store, gateway.settings, stop))
         group.create_task(watching.run(gateway, stop))
 
 

@@ -18,11 +18,14 @@ import structlog
 
 from adapters.ports import Adapter, Answer, Update
 from adapters.rio.callback import FhirCallback
+from adapters.subscription.resthook import RestHook
 from gateway.health import FAILING_AFTER
+from gateway.hearing import SUBSCRIPTION
 from gateway.ids import now
 from gateway.settings import Settings
 from gateway.store.deliveries import Claimed, Outcome, Ready, claim, ready, release, take_probe, told_beside
 from gateway.store.engine import Store
+from gateway.store.events import number
 from gateway.store.outcomes import finish
 
 PLACES = 8  # sends at a time to one destination; more connections cost more than they bring
@@ -37,7 +40,10 @@ async def run(
     store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, Adapter] | None = None
 ) -> None:
     """Delivers until `stop` is set, then lets what is on its way arrive. `adapters` are by kind of destination."""
-    adapters = adapters or {"fhir-callback": FhirCallback(settings.send_timeout_seconds, PLACES)}
+    adapters = adapters or {
+        "fhir-callback": FhirCallback(settings.send_timeout_seconds, PLACES),
+        SUBSCRIPTION: RestHook(f"{settings.base_url}/FHIR/R4", settings.send_timeout_seconds),
+    }
     try:
         await Worker(store, settings, stop, adapters).run()
     finally:
@@ -103,6 +109,9 @@ class Worker:
         """Claims for each destination that has room, starts to send; returns the seconds until there may be more."""
         busy = [destination for destination, taken in self.taken.items() if taken >= self.allowed[destination]]
         waiting = await ready(self.store, busy)  # a look first: a claim locks, and wakes whoever waits for commits
+        if unnumbered := [one.destination_id for one in waiting if one.unnumbered]:
+            await number(self.store, unnumbered)
+            waiting = await ready(self.store, busy)
         if not waiting or waiting[0].due_at > now():
             return min(self.settings.poll_seconds, seconds_until(waiting[0].due_at) if waiting else LONGEST_PAUSE)
         moment = now()
@@ -181,7 +190,7 @@ class Worker:
             previous=claimed.previous,
             referral=orjson.loads(referral) if referral else None,
             event_number=claimed.event_number,
-            focus=orjson.loads(focus) if focus else None,
+            focus=focus.encode() if focus else None,
         )
 
     def _decide(self, claimed: Claimed, at: datetime, answer: Answer) -> Outcome:
@@ -189,6 +198,8 @@ class Worker:
         state, due_at, failure, down = "delivered", at, None, False
         if not (answer.delivered or is_overtaken(claimed, answer)):
             wait = next_wait(claimed.attempt - claimed.replayed_after, answer, schedule, random.random())  # noqa: S311 - jitter
+            if wait is None and claimed.event_number:  # no gap: its Subscription is in error until the client is back
+                wait = max(schedule)
             state = "dead" if wait is None else "due"
             due_at = now() + timedelta(seconds=wait or 0)
             failure, down = failure_of(answer), is_down(answer)

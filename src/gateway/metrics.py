@@ -21,7 +21,7 @@ from gateway.ids import now
 from gateway.security import Caller
 from gateway.store.heartbeats import Counted, Rehearsed, alerts_unsent, heartbeats, lag_of, last_rehearsal, tallies
 
-STATES = ("healthy", "failing", "paused", "disabled", "retired")
+STATES = ("healthy", "failing", "paused", "disabled", "retired", "requested", "error")
 READ = "operations/deliveries.read"
 
 

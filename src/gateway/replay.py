@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.audit import audit_row
 from gateway.errors import IllegalMove, NotFound
 from gateway.health import Health, moved_by_person
+from gateway.hearing import SILENT, SUBSCRIPTION
 from gateway.ids import now
 from gateway.security import Caller
 from gateway.store import replay
@@ -23,6 +24,7 @@ from gateway.store.replay import Batch
 from gateway.store.schema import audit
 from gateway.telemetry import RequestContext
 
+CLIENTS_OWN = {("healthy", "paused"), ("failing", "paused"), ("paused", "healthy")}  # what a person may do to one
 REFERRALS = 500  # of which a destination's updates become due together
 
 
@@ -76,7 +78,11 @@ async def move_destination(
     failing when it has still to show that it is well. Raises NotFound, IllegalMove."""
     moment = now()
     async with store.transaction() as connection:
-        before = await _check_listens(connection, destination_id)
+        kind, before = await _check_listens(connection, destination_id)
+        if kind == SUBSCRIPTION and (before.state, to) not in CLIENTS_OWN:
+            raise IllegalMove(
+                "A Subscription is its client's to end and to ask for again. You may pause and resume it."
+            )
         after = moved_by_person(before, to, moment)
         await save_health(connection, destination_id, after)
         if to == "healthy":
@@ -88,13 +94,14 @@ async def move_destination(
     return after.state
 
 
-async def _check_listens(connection: AsyncConnection, destination_id: str) -> Health:
-    health = await load_health(connection, destination_id)
-    if health is None:
+async def _check_listens(connection: AsyncConnection, destination_id: str) -> tuple[str, Health]:
+    """Its kind and health. Raises NotFound, or IllegalMove when it hears nothing any more."""
+    found = await load_health(connection, destination_id)
+    if found is None:
         raise NotFound("There is no destination of this id.")
-    if health.state == "retired":
+    if found[1].state == SILENT:
         raise IllegalMove("This destination is retired, which is final. Register it anew, under another id.")
-    return health
+    return found
 
 
 async def _note(

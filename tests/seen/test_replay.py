@@ -217,6 +217,19 @@ async def test_a_person_moves_a_destination(
         assert row.failing_since > old  # it has its days again before it is given up
 
 
+@pytest.mark.parametrize(
+    ("before", "to", "status"),
+    [("healthy", "paused", 200), ("paused", "healthy", 200), ("error", "healthy", 422), ("healthy", "retired", 422)],
+)
+async def test_a_subscription_is_its_clients_to_end_and_to_ask_for_again(
+    seen: Seen, before: str, to: str, status: int
+) -> None:
+    await seen.change_destination(state=before, kind="fhir-subscription")
+    change = {"to": to, "reason": "An upgrade."}
+
+    await call(seen, "POST", f"/destinations/{RECORD}/transitions", change, status)
+
+
 async def test_what_waits_for_a_retired_destination_is_dropped_and_it_stays_retired(seen: Seen) -> None:
     await seen.running.refer()
     await seen.change_deliveries(state="dead")

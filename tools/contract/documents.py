@@ -66,7 +66,18 @@ class Drift(Exception):
 def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
     """openapi/gateway.yaml: kept by hand in fhir_door/, with the story's examples. Raises Drift."""
     document: Json = {}
-    for part in ("about", "system", "type", "instance", "words", "around", "webhook", "parameters", "answers"):
+    for part in (
+        "about",
+        "system",
+        "type",
+        "instance",
+        "subscription",
+        "words",
+        "around",
+        "webhook",
+        "parameters",
+        "answers",
+    ):
         _add(document, _load(f"fhir_door/{part}.yaml"))
     groups = document.pop("x-refusals")
     for operation in operations_of(document).values():

@@ -10,7 +10,7 @@ from gateway.errors import Rejected
 from gateway.fhir.arrivals import next_version, too_long_identifiers
 from gateway.fhir.update import is_same
 from gateway.hl7v2.incoming import Incoming
-from gateway.ids import now
+from gateway.ids import next_moment
 from gateway.messages import Received
 from gateway.people import agreement
 from gateway.privacy import withhold
@@ -111,6 +111,6 @@ async def change_records(
     """As a PUT of each over FHIR: with all that it means for the person's referrals. Raises as `revise`."""
     known = {one.kept.reference: one.kept.content for one in revisions}
     arrival = Arrival(request, "epr-hl7v2", [], known, revisions)
-    at = now()
+    at = next_moment()
     await take_turn(connection, incoming.caller.organisation, arrival, at)
     await revise(connection, incoming.gateway, incoming.caller, incoming.context, arrival, at)

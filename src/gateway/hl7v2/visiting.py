@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.advance import advance
 from gateway.hl7v2.incoming import Incoming, NothingHeld, accepted, received
 from gateway.hl7v2.people import held_records, require_number
-from gateway.ids import instant, now
+from gateway.ids import instant, next_moment
 from gateway.later import is_open, tell
 from gateway.lifecycle import REFERRAL_MOVES
 from gateway.messages import Answer
@@ -65,7 +65,7 @@ async def _tell(connection: AsyncConnection, incoming: Incoming, id_: str, *, re
     assert stored is not None  # it was found just now
     if not is_open(stored.standing):  # closed while this waited for it
         return
-    at = now()
+    at = next_moment()
     restricted = restricted or orjson.loads(stored.row["content"])["person"].get("sensitive", False)
     on_hold = stored.standing.status == "on-hold"
     words = visit_words(incoming.message, incoming.by, on_hold=on_hold, where=not restricted)

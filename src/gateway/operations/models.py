@@ -10,7 +10,7 @@ from gateway.platform.models import Attempt
 from mappings.referral import Shape
 
 DeliveryState = Literal["due", "delivered", "dead", "dropped"]
-DestinationState = Literal["healthy", "failing", "paused", "disabled", "retired"]
+DestinationState = Literal["healthy", "failing", "paused", "disabled", "retired", "requested", "error"]
 
 
 def _example(**example: Any) -> ConfigDict:

@@ -58,6 +58,14 @@ class FhirServer(Party):
     private: bool = False  # whether its address may be one of a private network (HSCN) or of this machine
 
 
+class SubscriptionEndpoint(Party):
+    """Where the organisation's clients may have notifications sent to: this address, and all under it. On this machine
+    (http) an address without a port stands for every port."""
+
+    url: Annotated[str, AfterValidator(check_base)]
+    private: bool = False  # whether its address may be one of a private network (HSCN) or of this machine
+
+
 class Hl7v2Feed(Party):
     """A system of the organisation that sends HL7 v2 messages over MLLP. Source: HL7 v2.4, MSH."""
 
@@ -78,6 +86,7 @@ class Organisation(Party):
     default_hub_id: Id | None = None  # takes what neither `performer` nor the person's address places
     boroughs: list[Name] = []  # where its agreement lets an address choose the hub; empty: everywhere
     fhir_servers: list[FhirServer] = []
+    subscription_endpoints: list[SubscriptionEndpoint] = []  # none: its clients make no FHIR Subscriptions
     hl7v2: list[Hl7v2Feed] = []  # who may send HL7 v2 messages; empty: nobody
     bars: Literal["strict", "lenient"] = "lenient"  # whether its messages must have all that BaRS asks for
     # Which findings refuse its referrals and which only warn, where that is not as in docs/profile.md.

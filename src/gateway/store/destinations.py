@@ -12,12 +12,12 @@ from gateway.store.replay import DEAD
 from gateway.store.schema import delivery, destination
 
 
-async def load_health(connection: AsyncConnection, destination_id: str) -> Health | None:
-    """The health of a destination, locked until the end of the transaction."""
+async def load_health(connection: AsyncConnection, destination_id: str) -> tuple[str, Health] | None:
+    """The kind and the health of a destination, locked until the end of the transaction."""
     columns = [destination.c[field.name] for field in fields(Health)]
-    query = select(*columns).where(destination.c.id == destination_id).with_for_update()
+    query = select(destination.c.kind, *columns).where(destination.c.id == destination_id).with_for_update()
     row = (await connection.execute(query)).one_or_none()
-    return Health(*row) if row else None
+    return (row[0], Health(*row[1:])) if row else None
 
 
 async def save_health(connection: AsyncConnection, destination_id: str, health: Health) -> None:

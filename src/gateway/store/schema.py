@@ -129,6 +129,14 @@ resource = Table(
     Index(None, "organisation", "type", "updated_at", "id"),
 )
 
+poll_mark = Table(  # all changes up to this moment have been shown: a trigger on table resource refuses any further one
+    "poll_mark",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("type", String(32), primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
 found_by = Table(  # what the current version of a resource is found by; the rest of a search is judged on its content
     "found_by",
     metadata,
