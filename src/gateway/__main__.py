@@ -25,6 +25,9 @@ from adapters.rio.mock import MockError, build_mock, load_faults, load_jwks, rea
 from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
+from gateway.commands import destinations as destination_commands
+from gateway.commands.rehearse import rehearse
+from gateway.commands.replay import replay
 from gateway.demo.parties import mock_secret, prepare_demo, private_key
 from gateway.demo.story import tell
 from gateway.parties import Directory, PartiesError, load_parties, register
@@ -39,6 +42,10 @@ from gateway.unmapped import UnmappedCode, count_unmapped
 from mappings.check import check_maps, render_maps
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+app.command()(replay)
+app.command()(rehearse)
+app.add_typer(destination_commands.app, name="destinations")
 
 KEYS = Path("var/keys")
 

@@ -1,5 +1,6 @@
 """One step of a referral: its row, the event, the Task that shows it, the deliveries, and what must agree with it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway.store.engine import Rows
 from gateway.store.referrals import Stored
 from gateway.store.resources import Resource
 from gateway.telemetry import RequestContext
+from gateway.undelivered import received_by_hub
 from gateway.validation import dump, parse
 from gateway.work import Applied
 from mappings.referral import Cancellation, Standing
@@ -40,17 +42,20 @@ async def advance(
     said: Json | None = None,
     columns: Json | None = None,
     request: Resource | None = None,
+    unheard: Collection[str] = (),
 ) -> tuple[Stored, list[Resource]]:
     """Stores the next version of a referral that the transaction has locked; returns it and the resources written.
 
     `told` is what the journal says of the change; `said` the Task with what the sender added to it, else the last
     version stands; `columns` further columns of the referral's row that change; `request` the version of its
-    ServiceRequest that was stored with this change, and not told of yet.
+    ServiceRequest that was stored with this change, and not told of yet; `unheard` the destinations that need
+    not hear of it.
     """
     at = max(at, before.row["updated_at"])  # whoever waited for the lock came with the time of before
     version = before.standing.version + 1
     stamp = {"version": version, "updated_at": instant(at)}
-    standing = settle(applied.standing, at).model_copy(update=stamp)
+    moved = received_by_hub(applied.standing) if caller.role == "platform" else applied.standing
+    standing = settle(moved, at).model_copy(update=stamp)
     organisation, referral_id = before.row["organisation"], before.row["id"]
     stored = await resources.read(connection, organisation, "Task", referral_id)
     assert stored is not None  # each event has stored one
@@ -65,7 +70,8 @@ async def advance(
     agreeing = await _make_agree(connection, before, after, at)
     requests = [one for one in [request, *agreeing] if one and one.type == "ServiceRequest"]
     written = [Written(one.type, one.id, one.version, one.content) for one in [task, *requests]]
-    heard = heard_by(await referrals.listeners(connection), organisation, before.row["hub_id"], written)
+    listeners = [one for one in await referrals.listeners(connection) if one.id not in unheard]
+    heard = heard_by(listeners, organisation, before.row["hub_id"], written)
     await referrals.save(connection, before, after)
     await resources.save_keys(connection, organisation, task, shown)
     await referrals.insert(

@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
 
-from gateway import errors, fetching, subscribing
+from gateway import errors, fetching, subscribing, watching
 from gateway.again import Again
 from gateway.arrival import Gateway
 from gateway.audit import Audit
 from gateway.delivery import run
 from gateway.fhir.routes import add_fhir_routes
 from gateway.fhir.validate import tell_judgement
+from gateway.metrics import add_metrics_route
+from gateway.operations import routes as operations
 from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
@@ -24,6 +27,7 @@ from gateway.status import add_status_routes
 from gateway.store.engine import Store
 from gateway.store.wake import watch
 from gateway.telemetry import Telemetry
+from gateway.web.deliveries import add_pages
 
 log = structlog.get_logger()
 
@@ -63,21 +67,30 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(Judged, tell_judgement)
     app.add_route("/oauth2/token", token_endpoint(store, directory, gatekeeper), methods=["POST"])
     add_status_routes(app)
+    add_metrics_route(app, token_secret(settings.metrics_token_file or _beside(settings.token_secret_file)))
     add_fhir_routes(app)
     app.include_router(router)
     app.include_router(identity.router)
+    app.include_router(operations.router)
+    add_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app
 
 
+def _beside(file: Path) -> Path:
+    return file.with_name("metrics-token")
+
+
 async def work(gateway: Gateway, stop: asyncio.Event) -> None:
-    """Delivers what is due, fetches what is awaited, keeps Subscriptions, until `stop` is set. None goes on alone."""
+    """Delivers what is due, fetches what is awaited, keeps Subscriptions and watches, until `stop` is set. None of it
+    goes on alone."""
     async with asyncio.TaskGroup() as group:
         group.create_task(run(gateway.store, gateway.settings, stop))
         group.create_task(fetching.run(gateway, stop))
         group.create_task(subscribing.run(gateway.store, gateway.settings, stop))
+        group.create_task(watching.run(gateway, stop))
 
 
 def _tell_of_failure(worker: asyncio.Task[None]) -> None:

@@ -227,8 +227,8 @@ class Worker:
     def _decide(self, claimed: Claimed, at: datetime, answer: Answer) -> Outcome:
         schedule = options_of(claimed.content).get("retry_seconds") or self.settings.retry_seconds
         state, due_at, failure, down = "delivered", at, None, False
-        if not answer.delivered:
-            wait = next_wait(claimed.attempt, answer, schedule, random.random())  # noqa: S311 - jitter
+        if not (answer.delivered or is_overtaken(claimed, answer)):
+            wait = next_wait(claimed.attempt - claimed.replayed_after, answer, schedule, random.random())  # noqa: S311 - jitter
             if wait is None and claimed.event_number:  # no gap: its Subscription is in error until the client is back
                 wait = max(schedule)
             state = "dead" if wait is None else "due"
@@ -290,6 +290,11 @@ def failure_of(answer: Answer) -> str:
     if answer.phase == "fault":
         return f"answered {answer.status} with an error"
     return f"answered {answer.status}" if answer.status else f"no answer ({answer.phase})"
+
+
+def is_overtaken(claimed: Claimed, answer: Answer) -> bool:
+    """Whether a receiver that had taken this update once, and is sent it again, says that it holds a later one."""
+    return claimed.taken_before and answer.status == 409
 
 
 def is_down(answer: Answer) -> bool:

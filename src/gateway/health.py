@@ -77,6 +77,18 @@ def _after(health: Health, sign: Sign, chance: float) -> Health:
     return replace(health, last_success_at=at)
 
 
+def moved_by_person(health: Health, to: str, at: datetime) -> Health:
+    """The health once a person has said where a destination goes. One that had failed goes on as failing when it is
+    resumed, and is healthy, and said to have recovered, once it takes something."""
+    health = replace(health, not_before=None, probing_until=None)
+    if to != "healthy":
+        return replace(health, state=to)
+    if health.alerted_at or health.failures >= FAILING_AFTER:
+        failures = max(health.failures, FAILING_AFTER)
+        return replace(health, state="failing", failures=failures, failing_since=at)
+    return replace(health, state="healthy", failures=0, failing_since=None)
+
+
 def probe_wait(failures: int, chance: float) -> float:
     """Seconds until a failing destination is tried again: doubling, half of it jitter, a minute at most."""
     whole = min(LONGEST_PROBE_WAIT, 2.0 ** min(failures - FAILING_AFTER, 10))

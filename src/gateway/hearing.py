@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from gateway.filters import judge_of
 
@@ -61,6 +61,11 @@ def heard_by(
         elif _concerns(one, organisation, hub_id):
             heard.append(Heard(one.id))
     return heard
+
+
+def reader_of(listener: Listener) -> Literal["hub", "record"]:
+    """Who reads what is sent there: the hub's link workers, or whoever opens the referrer's record."""
+    return "record" if _options(listener.content).get("hubs") is None else "hub"
 
 
 def _concerns(listener: Listener, organisation: str, hub_id: str | None) -> bool:

@@ -27,7 +27,8 @@ HUB_OR_PROVIDER: frozenset[Actor] = HUB | {"provider"}
 REFERRAL_MOVES: Moves = {
     "draft": {"submitted": REFERRER},
     "submitted": {"received": SYSTEM | HUB, "delivery-failed": SYSTEM, "withdrawn": REFERRER},
-    "delivery-failed": {"submitted": REFERRER | SYSTEM, "withdrawn": REFERRER},
+    # The hub's system could not be told; a link worker who finds it there by looking has received it all the same.
+    "delivery-failed": {"received": HUB, "submitted": REFERRER | SYSTEM, "withdrawn": REFERRER},
     "received": {
         "info-requested": HUB,
         "accepted": HUB,
@@ -208,6 +209,7 @@ WORK: Mapping[str, tuple[frozenset[str], frozenset[Actor]]] = {
 NOT_WHILE_PAUSED = frozenset({"prescription"})
 FIRST = {
     "submitted": "Take it in first: received, accepted, allocated.",
+    "delivery-failed": "Take it in first: received, accepted, allocated.",
     "received": "Accept and allocate it first.",
     "info-requested": "Take it back to received, accept and allocate it first.",
     "accepted": "Allocate it to a link worker first.",

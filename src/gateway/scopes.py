@@ -1,5 +1,5 @@
 """What a token allows, in three spellings: SMART v2 `system/ServiceRequest.crus`, SMART v1 `system/Task.read`, and
-the platform's own `platform/referrals.read`.
+our own `platform/referrals.read` or `operations/deliveries.read`.
 
 Source: SMART App Launch 2.2, "Scopes for requesting FHIR resources" (v1: read = rs, write = cud). Search parameters in
 a scope (`...?category=...`) are not understood, and so never granted.
@@ -12,6 +12,8 @@ from contextlib import suppress
 from functools import lru_cache
 
 PLATFORM_SCOPES = frozenset({"platform/referrals.read", "platform/referrals.write", "platform/deliveries.read"})
+OPERATIONS_SCOPES = frozenset({"operations/deliveries.read", "operations/deliveries.write"})
+OUR_SCOPES = PLATFORM_SCOPES | OPERATIONS_SCOPES
 
 SMART_SCOPE = re.compile(r"(system/(?:\*|[A-Z][A-Za-z]{1,63}))\.(?=.)(c?r?u?d?s?|read|write|\*)")
 SMART_V1 = {"read": "rs", "write": "cud", "*": "cruds"}
@@ -23,14 +25,14 @@ Permission = tuple[str, str]
 @lru_cache(maxsize=1024)
 def permissions(scope: str) -> frozenset[Permission]:
     """The single permissions in a scope. Raises ValueError when it is none of the three spellings."""
-    if scope in PLATFORM_SCOPES:
+    if scope in OUR_SCOPES:
         target, permission = scope.split(".")
         return frozenset({(target, permission)})
     match = SMART_SCOPE.fullmatch(scope)
     if not match:
         raise ValueError(
             "expected a SMART scope such as system/ServiceRequest.crus (letters in the order c r u d s) or one of "
-            + ", ".join(sorted(PLATFORM_SCOPES))
+            + ", ".join(sorted(OUR_SCOPES))
         )
     target, letters = match.groups()
     return frozenset((target, letter) for letter in SMART_V1.get(letters, letters))

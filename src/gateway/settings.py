@@ -1,11 +1,15 @@
 """Every setting of the gateway: environment variable GATEWAY_<NAME>, default, unit and the reason for it."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from adapters.alerts import check_mail_server, check_secret
+from adapters.http import check_destination
 
 
 class Settings(BaseSettings):
@@ -58,6 +62,29 @@ class Settings(BaseSettings):
         default=(1, 5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800),
         description="Longest wait before each retry (full jitter: a random part of it); within a day a dead letter.",
     )
+    late_seconds: float = Field(
+        default=300, description="An update undelivered for so long is told to the referral's readers, in red."
+    )
+    alert_after_seconds: float = Field(
+        default=60, description="So long a destination fails before somebody is alerted: a restart there is no news."
+    )
+    disable_after_seconds: float = Field(
+        default=5 * 86_400, description="A destination that fails for so long is left alone until a person resumes it."
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server for alerts: smtps://user:password@host:465, or smtp://host:587 (STARTTLS).",
+    )
+    alert_from: str | None = Field(default=None, description="The sender of alerts by e-mail.")
+    alert_to: str | None = Field(default=None, description="Who gets alerts by e-mail; several with commas.")
+    alert_webhook_url: str | None = Field(
+        default=None, description="Gets each alert as a signed POST (Standard Webhooks); https, or this machine."
+    )
+    alert_webhook_secret: SecretStr | None = Field(default=None, description="What it is signed with: whsec_...")
+    metrics_token_file: Path | None = Field(
+        default=None,
+        description="Holds a bearer token for /metrics; made (0600) when absent. Default: beside the token secret.",
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @model_validator(mode="after")
@@ -65,6 +92,26 @@ class Settings(BaseSettings):
         if self.lease_seconds < 2 * self.send_timeout_seconds:
             raise ValueError("GATEWAY_LEASE_SECONDS must be at least twice GATEWAY_SEND_TIMEOUT_SECONDS.")
         return self
+
+    @model_validator(mode="after")
+    def _alerts_are_whole(self) -> Self:
+        if self.smtp_url and not (self.alert_from and self.alert_to):
+            raise ValueError("GATEWAY_SMTP_URL needs GATEWAY_ALERT_FROM and GATEWAY_ALERT_TO.")
+        if bool(self.alert_webhook_url) != bool(self.alert_webhook_secret):
+            raise ValueError("GATEWAY_ALERT_WEBHOOK_URL and GATEWAY_ALERT_WEBHOOK_SECRET go together.")
+        if self.smtp_url:
+            _check("GATEWAY_SMTP_URL", check_mail_server, self.smtp_url.get_secret_value())
+        if self.alert_webhook_url and self.alert_webhook_secret:
+            _check("GATEWAY_ALERT_WEBHOOK_URL", check_destination, self.alert_webhook_url)
+            _check("GATEWAY_ALERT_WEBHOOK_SECRET", check_secret, self.alert_webhook_secret.get_secret_value())
+        return self
+
+
+def _check(name: str, check: Callable[[str], object], value: str) -> None:
+    try:
+        check(value)
+    except ValueError as mistake:
+        raise ValueError(f"{name}: {mistake}") from None
 
 
 @lru_cache

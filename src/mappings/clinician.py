@@ -4,6 +4,7 @@ One row of LINES for each referral status. A line says where things stand, since
 clinician may have to do. Dates are UK dates.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from mappings.vocabularies import ATTENDED, TWO_WAY, UNANSWERED
 Json = dict[str, Any]
 
 UK = ZoneInfo("Europe/London")
+BEHIND = re.compile(r"^NOT UP TO DATE - .*? for the latest\. ")
 ATTEMPTS = 3  # at least so many before a referral may be closed as unable to contact
 PUT_OFF = {  # contacts that are neither an attempt nor a conversation
     "cancelled-by-person": "The person cancelled",
@@ -26,7 +28,13 @@ PUT_OFF = {  # contacts that are neither an attempt nor a conversation
 def clinician_line(standing: Json) -> str:
     """The line for a Standing (a dict in the shape of `mappings.referral.Standing`)."""
     line = LINES[standing["status"]](standing)
-    return " ".join([line, *_later(standing)]) if standing["status"] not in ENDED else line
+    later = _later(standing) if standing["status"] not in ENDED else ()
+    return " ".join([*_undelivered(standing), line, *later])
+
+
+def without_lateness(line: str) -> str:
+    """A line as it is written into the record itself, which is up to date by that."""
+    return BEHIND.sub("", line)
 
 
 def is_asked_to_cancel(standing: Json) -> bool:
@@ -45,6 +53,11 @@ def uk_date(moment: str) -> str:
     """31 January 2026."""
     at = uk_moment(moment)
     return f"{at.day} {at:%B %Y}"
+
+
+def _uk_time(moment: str) -> str:
+    """31 January 2026 at 9:05am."""
+    return f"{uk_date(moment)} at " + f"{uk_moment(moment):%I:%M%p}".lstrip("0").lower()
 
 
 def reply_by(standing: Json) -> str:
@@ -95,6 +108,17 @@ def _call(party: Json) -> str:
     return f" on {party['phone']}" if party.get("phone") else ""
 
 
+def _undelivered(standing: Json) -> Iterator[str]:
+    """What whoever reads this must know first: that somebody has not had the latest, and whom to ask."""
+    for one in standing.get("undelivered") or []:
+        since = _uk_time(one["since"])
+        if one["to"] == "record":
+            phone = f"Phone {_hub(standing)}{_call(standing['hub'])} for the latest."
+            yield f"NOT UP TO DATE - the record system has not received changes since {since}. {phone}"  # see BEHIND
+        elif standing["status"] != "delivery-failed":  # whose own line says it
+            yield f"{_not_received(standing)} What you sent on {since} has not reached them."
+
+
 def _later(standing: Json) -> Iterator[str]:
     """What became of what the clinician said later, while the referral is open."""
     cancellation = standing.get("cancellation") or {}
@@ -117,9 +141,7 @@ def _received(standing: Json) -> str:
 
 
 def _sent(standing: Json) -> str:
-    at = uk_moment(standing["submitted_at"])
-    time = f"{at:%I:%M%p}".lstrip("0").lower()
-    return f"Sent to {_hub(standing)} on {uk_date(standing['submitted_at'])} at {time}. Not yet confirmed as received."
+    return f"Sent to {_hub(standing)} on {_uk_time(standing['submitted_at'])}. Not yet confirmed as received."
 
 
 def _not_received(standing: Json) -> str:

@@ -233,6 +233,13 @@ class Cancellation(Shape):
     answer: str | None = None
 
 
+class Undelivered(Shape):
+    """Who has not had the latest, since when: the hub, or the record system of the organisation that refers."""
+
+    to: Literal["hub", "record"]
+    since: str
+
+
 class Standing(Shape):
     """Where a referral stands now: all that a Task, the platform API or a page needs to show it."""
 
@@ -258,3 +265,4 @@ class Standing(Shape):
     amendments: list[Amendment] = []
     cancellation: Cancellation | None = None  # the last one that was asked for
     consent_refused_at: str | None = None  # when the sender said so; until the person agrees again
+    undelivered: list[Undelivered] = []  # who has been without the latest for too long

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mappings.clinician import uk_date, uk_moment
+from mappings.clinician import uk_date, uk_moment, without_lateness
 from mappings.systems import REFERENCE_SYSTEM
 from mappings.to_task import GATEWAY
 from mappings.translate import vocabulary
@@ -52,9 +52,9 @@ def reference_of(task: Json) -> str:
 
 
 def line_of(task: Json) -> str:
-    """The gateway's line for the clinician."""
+    """The gateway's line for the clinician, without that the record is behind: by writing it there it is not."""
     lines = [note["text"] for note in task.get("note", []) if note.get("authorString") == GATEWAY]
-    return str(lines[-1])
+    return without_lateness(str(lines[-1]))
 
 
 def uk_time(moment: str) -> str:

@@ -22,6 +22,7 @@ GATEWAY = "Social prescribing gateway"
 # Gravity asks for a reason with these; the last two are ours: a question, and a transport cause.
 EXPLAINED = frozenset({"rejected", "cancelled", "on-hold", "failed"})
 EXPLAINED_HERE = frozenset({"info-requested", "delivery-failed"})
+NOT_RECEIVED_BY = {"hub": "the hub", "record": "the record system"}
 ENDED = frozenset({"rejected", "cancelled", "failed", "completed"})
 DECLINED = {"system": SNOMED, "code": "871711000000103", "display": "Social prescribing declined"}
 # What the fulfilling side owns: the sender's own values, and the extensions beside them, do not outlive a version.
@@ -49,7 +50,7 @@ def task_from(received: Json | None, service_request_id: str, patient_id: str | 
     task["status"] = status.code
     if reason := _status_reason(status.code, standing):
         task["statusReason"] = reason
-    task["businessStatus"] = {"coding": [business.coding()], "text": business.display}
+    task["businessStatus"] = _business_status(business, standing)
     task.setdefault("intent", "order")
     task.setdefault(
         "code", {"coding": [{"system": TASK_CODE, "code": "fulfill", "display": "Fulfill the focal request"}]}
@@ -114,6 +115,17 @@ def status_of(standing: Json) -> tuple[Target, Target]:
         status or _known(code_map("task-status").translate(standing["status"]), standing),
         business or _known(code_map("business-status").translate(standing["status"]), standing),
     )
+
+
+def _business_status(business: Target, standing: Json) -> Json:
+    """The true status first; beside it that somebody has not had the latest."""
+    failed = vocabulary("business-status").target("delivery-failed")
+    assert failed is not None
+    readers = [NOT_RECEIVED_BY[one["to"]] for one in standing.get("undelivered") or []]
+    if not readers or business == failed:
+        return {"coding": [business.coding()], "text": business.display}
+    text = f"{business.display}. The latest is not received by {' and '.join(readers)}"
+    return {"coding": [business.coding(), failed.coding()], "text": text}
 
 
 def _known(target: Target | None, standing: Json) -> Target:

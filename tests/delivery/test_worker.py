@@ -13,7 +13,7 @@ from adapters.ports import Answer, Update
 from gateway.delivery import PLACES
 from gateway.settings import Settings
 from gateway.store.engine import Store
-from gateway.store.heartbeats import delivery_status
+from gateway.store.heartbeats import heartbeats
 from gateway.store.outcomes import finish
 
 A, B = "SP-1000-0000-0001", "SP-2000-0000-0002"
@@ -134,9 +134,10 @@ async def test_after_the_last_retry_it_is_a_dead_letter_and_later_versions_wait(
 
     assert await due.states(referral_id) == ["dead", "due"]
     assert len(await due.attempts()) == 3
-    status = await delivery_status(store)
-    assert (status["due"], status["dead"], status["destinations"][0]["state"]) == (1, 1, "failing")
-    assert status["oldest_due_seconds"] >= 0
+    (beat,) = await heartbeats(store)
+    assert (beat.undelivered, beat.dead, beat.state) == (1, 1, "failing")
+    assert beat.oldest_undelivered_seconds is not None
+    assert beat.oldest_undelivered_seconds >= 0
 
 
 async def test_retry_after_is_honoured(due: Any, epr: Any, working: Any, until: Until) -> None:

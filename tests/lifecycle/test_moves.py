@@ -35,6 +35,7 @@ draft submitted E
 submitted received HS
 submitted delivery-failed S
 submitted withdrawn E
+delivery-failed received H
 delivery-failed submitted ES
 delivery-failed withdrawn E
 received info-requested H

@@ -58,7 +58,7 @@ def test_it_is_decided_for_each_event_what_it_writes() -> None:
 
 SILENT = {
     "draft", "received", "answered", "session", "information-added", "information-withdrawn", "cancellation-requested",
-    "cancellation-taken-back",
+    "cancellation-taken-back", "record-behind", "record-caught-up",
 }  # fmt: skip
 
 
@@ -92,6 +92,15 @@ def test_an_event_that_nobody_has_decided_on_is_told_all_the_same(example: Examp
     assert record is not None
     [note] = record.notes
     assert "Support under way: " in note.text
+
+
+def test_a_note_does_not_say_for_good_that_the_record_is_behind(example: Example) -> None:
+    behind = [{"to": "record", "since": "2026-03-02T09:30:00.000Z"}]
+    record = told(example, "on-hold", status="in-support", closure=None, undelivered=behind)
+
+    assert record is not None
+    assert "NOT UP TO DATE" not in record.notes[0].text
+    assert "Support under way: " in record.notes[0].text
 
 
 def test_the_first_contact_is_told_once_and_attempts_are_not(example: Example) -> None:

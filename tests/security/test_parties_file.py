@@ -59,7 +59,7 @@ def use_weak_key(document: Document, _private: Any) -> None:
 MISTAKES: dict[str, tuple[Callable[[Document, Any], None], str]] = {
     "misspelt": (put("hubs", 0, "telephone", "1"), "hubs[0].telephone: there is no such entry here"),
     "missing": (put("hubs", 0, {"id": "x"}), "hubs[0].name: is missing"),
-    "role": (put("clients", 0, "role", "admin"), "clients[0].role: expected 'epr' or 'platform'"),
+    "role": (put("clients", 0, "role", "admin"), "clients[0].role: expected 'epr', 'platform' or 'operator'"),
     "ODS code": (put("organisations", 0, "ods_code", "a b"), "organisations[0].ods_code: expected an ODS code"),
     "scope": (put("clients", 0, "scopes", 1, "system/Task.sr"), "clients[0].scopes[1]: expected a SMART scope"),
     "scope of the other door": (put("clients", 0, "scopes", ["platform/referrals.read"]), "start with system/"),

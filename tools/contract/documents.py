@@ -15,6 +15,8 @@ from tools.contract.telling import Exchange
 
 from adapters.webhook.events import CLOUD_EVENT
 from gateway.fhir.metadata import capability_statement
+from gateway.operations import routes as operations
+from gateway.operations.exchange import READ, WRITE, ToOperate, ToWatch
 from gateway.platform import identity, routes
 from gateway.platform.exchange import ToRead, ToReadDeliveries, ToWrite
 
@@ -29,6 +31,9 @@ makes one version of the referral, which the EPR is told of.
 What may be done next stands in `allowed_moves` of the referral. Send its ETag as If-Match, so that two people do not
 change it at once. A referrer who asks to cancel after work began waits for your answer: see `cancellation`.
 
+Operators see every update on its way to every destination, without what it says of a person, and send again what did
+not arrive.
+
 Where it is not certain who a referral is about, a question stands under `identity` until one of you decides it; a
 decision can be taken back.
 
@@ -37,8 +42,15 @@ to do.
 """
 OUTCOME = {"application/fhir+json": {"schema": {"$ref": "./r4.schema.json#/$defs/OperationOutcome"}}}
 TAGS = {"referrals": "What was referred, and what becomes of it", "identity": "Who is who, where it is not certain"}
-ROUTES = [*routes.router.routes, *identity.router.routes]
-SCOPES = [(ToRead, "referrals.read"), (ToReadDeliveries, "deliveries.read"), (ToWrite, "referrals.write")]
+TAGS["operations"] = "For operators: what arrived, what did not, and sending it again"
+ROUTES = [*routes.router.routes, *identity.router.routes, *operations.router.routes]
+SCOPES = [
+    (ToRead, "platform/referrals.read"),
+    (ToReadDeliveries, "platform/deliveries.read"),
+    (ToWrite, "platform/referrals.write"),
+    (ToWatch, READ),
+    (ToOperate, WRITE),
+]
 ANYWHERE = {
     "500": "Our fault. Send the same request again, with its X-Request-Id; it is stored once at most.",
     "503": "The database is gone, or others changed the same. Nothing was kept; send it again after Retry-After.",
@@ -138,7 +150,7 @@ def _say(document: Json, operation: Json, route: APIRoute) -> None:
     summary, _, more = operation.pop("description").partition(". ")
     operation |= {"operationId": route.name, "summary": summary.rstrip(".")} | ({"description": more} if more else {})
     asked = inspect.signature(route.endpoint).parameters["exchange"].annotation
-    operation["security"] = [{"oauth2": [f"platform/{scope}" for needed, scope in SCOPES if needed == asked]}]
+    operation["security"] = [{"oauth2": [scope for needed, scope in SCOPES if needed == asked]}]
     responses, parameters = operation["responses"], operation.setdefault("parameters", [])
     for status, words in (ANYWHERE | (TOO_LARGE if "requestBody" in operation else {})).items():
         responses[status] = {"description": words}

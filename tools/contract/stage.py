@@ -11,6 +11,7 @@ from gateway.security import Caller
 
 EPR, OTHER_EPR = "demo-epr", "demo-epr-2"
 READER = "demo-reader"  # may read, and nothing else
+OPERATOR = "demo-operator"
 PLATFORM, OTHER_PLATFORM = "demo-platform", "demo-platform-2"
 TRUST = "XND01"
 SERVER = "https://fhir.northdale.example/R4"

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from gateway.parties.destinations import Webhook
 from gateway.parties.shapes import Client, Parties
 
+DOORS = {"epr": "system/", "platform": "platform/", "operator": "operations/"}  # what their scopes start with
+
 
 class PartiesError(ValueError):
     """The parties file cannot be used; the text has a line for each mistake: file, place, and what was expected."""
@@ -115,8 +117,8 @@ def _client_misfits(client: Client, place: str, organisations: set[str], hubs: s
         if hub_id not in hubs:
             yield f"{place}.hubs[{number}]: {hub_id} is not in the file"
     if (client.role == "platform") != bool(client.hubs):
-        yield f"{place}.hubs: a platform client names the hubs it works for, an epr client none"
-    door = "platform/" if client.role == "platform" else "system/"
+        yield f"{place}.hubs: a platform client names the hubs it works for, any other none"
+    door = DOORS[client.role]
     for number, scope in enumerate(client.scopes):
         if not scope.startswith(door):
             yield f"{place}.scopes[{number}]: the scopes of the role {client.role} start with {door}"

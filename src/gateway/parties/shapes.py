@@ -134,7 +134,7 @@ class Client(Party):
 
     id: Id
     organisation: OdsCode
-    role: Literal["epr", "platform"]
+    role: Literal["epr", "platform", "operator"]  # operator: watches over deliveries, and sends them again
     scopes: list[Annotated[str, AfterValidator(_is_scope)]]
     hubs: list[Id] = []  # of a platform client: the hubs it works for
     jwks: KeySet

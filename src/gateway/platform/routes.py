@@ -45,7 +45,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         400: "It cannot be read.",
         401: "No valid token.",
         403: "The token lacks the scope.",
-        404: "No such referral or question at a hub that you work for.",
+        404: "There is nothing of this name that you may see.",
         422: "It breaks a rule; the text says what is allowed now.",
     }.items()
 }

@@ -29,10 +29,9 @@ def read_or_make(path: Path, make: Callable[[], str]) -> str:
 
 
 def token_secret(path: Path) -> str:
-    """What signs access tokens. Raises ValueError when it is too short for HS256 (RFC 7518, 3.2: 256 bits)."""
+    """What signs access tokens, or is one. Raises ValueError when it is too short for that: HS256 takes 256 bits
+    (RFC 7518, 3.2)."""
     secret = read_or_make(path, lambda: secrets.token_urlsafe(48))
     if len(secret) < 32:
-        raise ValueError(
-            f"{path}: expected at least 32 random characters to sign tokens with; remove it to get new ones"
-        )
+        raise ValueError(f"{path}: expected at least 32 random characters; remove it to get new ones")
     return secret

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from adapters.oauth import ASSERTION_TYPE
 from gateway.ids import now
 from gateway.parties import Directory
-from gateway.scopes import PLATFORM_SCOPES, grant
+from gateway.scopes import OUR_SCOPES, grant
 from gateway.security.assertions import ALGORITHMS, Proof, TokenError, check_assertion
 from gateway.security.tokens import Caller, Gatekeeper
 from gateway.store.engine import Store
@@ -130,7 +130,7 @@ def smart_configuration(base_url: str) -> dict[str, Any]:
             "system/*.crus",
             "system/ServiceRequest.crus",
             "system/Task.crus",
-            *sorted(PLATFORM_SCOPES),
+            *sorted(OUR_SCOPES),
         ],
         "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
         "code_challenge_methods_supported": ["S256"],

@@ -17,6 +17,7 @@ from sqlalchemy.engine import RowMapping
 from gateway.hearing import SUBSCRIPTION
 from gateway.ids import now
 from gateway.store.engine import Store
+from gateway.store.moment import Moment
 from gateway.store.schema import delivery, destination, event, referral, resource
 
 # Written out in the statements, so that both databases see that the partial index serves.
@@ -59,6 +60,8 @@ class Claimed:
     created_at: datetime
     event_number: int | None
     focus: str | None
+    replayed_after: int = 0  # attempts before a person had it sent again
+    taken_before: bool = False  # it had been delivered, and is sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +287,7 @@ _RELEASE = _ours.values(leased_until=None, attempts=delivery.c.attempts - 1)
 _SETTLE = _ours.values(
     state=bindparam("new_state"),
     due_at=bindparam("new_due_at"),
-    delivered_at=bindparam("new_delivered_at"),
+    delivered_at=func.coalesce(bindparam("new_delivered_at", type_=Moment), delivery.c.delivered_at),
     last_failure=bindparam("new_failure"),
     leased_until=None,
 )
@@ -311,6 +314,8 @@ def _claimed(row: RowMapping, until: datetime) -> Claimed:
         created_at=row["created_at"],
         event_number=row["event_number"],
         focus=row["focus"],
+        replayed_after=row["replayed_after"] or 0,
+        taken_before=row["delivered_at"] is not None,
     )
 
 

@@ -149,7 +149,7 @@ async def _tell_of_recovery(connection: AsyncConnection, id_: str, before: Healt
     await connection.execute(waiting.values(due_at=moment))
     if before.alerted_at is None:
         return after
-    since = before.failing_since or before.alerted_at
+    since = min(before.failing_since or before.alerted_at, before.alerted_at)
     minutes = round((moment - since).total_seconds() / 60)
     reason = f"It takes updates again, after {minutes} min. It had failed with: {before.last_failure}."
     await connection.execute(alert.insert(), alert_row(id_, "recovered", reason, moment))

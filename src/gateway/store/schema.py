@@ -59,7 +59,7 @@ client = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("organisation", String(12), nullable=False),
-    Column("role", String(12), nullable=False),  # epr | platform
+    Column("role", String(12), nullable=False),  # epr | platform | operator
     Column("scope", Text, nullable=False),  # the most it may ask for, space separated
     Column("hubs", Text, nullable=False),  # JSON list: the hubs a platform client works for
     Column("jwks", Text, nullable=False),  # its public keys
@@ -83,7 +83,7 @@ destination = Table(
     Column("secret", Text, nullable=False),  # Standard Webhooks signing secret, whsec_...
     Column("owner", Text, nullable=False),  # the human who looks after it, as the agreement names them
     Column("content", Text, nullable=False),  # JSON: what else is registered for its kind
-    Column("state", String(12), nullable=False),  # healthy | failing | paused (by a person) | disabled
+    Column("state", String(12), nullable=False),  # healthy | failing | paused (by a person) | disabled | retired
     Column("failures", Integer, nullable=False),  # in a row, of the destination itself
     Column("failing_since", Moment),
     Column("not_before", Moment),  # it is left alone until then: it asked for it, or the next probe waits
@@ -362,12 +362,13 @@ delivery = Table(
     Column("destination_id", String(64), nullable=False),
     Column("focus", Text),  # Type/id/version of what changed, when that is not the Task
     Column("event_number", BigInteger),  # of the Subscription's events; 0: still to be given
-    Column("state", String(12), nullable=False),  # due | delivered | dead
+    Column("state", String(12), nullable=False),  # due | delivered | dead | dropped (its destination was retired)
     Column("due_at", Moment, nullable=False),
     Column("leased_until", Moment),
     Column("attempts", Integer, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("delivered_at", Moment),
+    Column("replayed_after", Integer),  # so many attempts it was sent again by a person; the retries start anew there
+    Column("created_at", Moment, nullable=False),  # or sent again, when it had been delivered before
+    Column("delivered_at", Moment),  # the last time; stays when it is sent again
     Column("last_failure", Text),  # why the last attempt did not succeed, in a few words
     # The organisation last: where it leads two indexes, PostgreSQL takes the wrong one until it has statistics.
     UniqueConstraint("referral_id", "destination_id", "number", "organisation"),
@@ -420,7 +421,8 @@ alert = Table(  # what somebody must be told once: a destination fails, or has r
     Column("kind", String(12), nullable=False),  # failing | recovered | disabled
     Column("at", Moment, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("sent_at", Moment),
+    Column("told", Text, nullable=False, server_default=""),  # the ways it has gone out by, space separated
+    Column("sent_at", Moment),  # when it had gone out by all of them
     Column("attempts", Integer, nullable=False),
     Column("due_at", Moment, nullable=False),
 )

@@ -15,6 +15,7 @@ TOLD = (  # all but Body, which is long
     "TaskId, Version, Reference, Patient, WebhookId, Status, BusinessStatus, Line, ReceivedAt, LagMs, Provenance"
 )
 
+ALARM = "delivery-failed"  # somebody has not had the latest: beside the true status, or alone
 Verdict = Literal["applied", "repeated", "outdated", "mismatched"]
 
 
@@ -43,7 +44,7 @@ def read_update(task: dict[str, Any]) -> Update:
     received = datetime.now(UTC)
     changed = datetime.fromisoformat(task["meta"]["lastUpdated"])
     business = task.get("businessStatus", {})
-    coding = (business.get("coding") or [{}])[0]
+    codes = [str(coding.get("code", "")) for coding in business.get("coding") or [{}]]
     notes = [note["text"] for note in task.get("note", [])]
     return Update(
         task_id=task["id"],
@@ -51,7 +52,7 @@ def read_update(task: dict[str, Any]) -> Update:
         patient=_patient(task.get("for", {})),
         version=version,
         status=task["status"],
-        business_status=str(coding.get("code", "")),
+        business_status=ALARM if ALARM in codes else codes[0],  # shown in red, whatever else holds
         line=str(
             notes[-1] if notes else business.get("text", "")
         ),  # the gateway's line for the clinician is the last note

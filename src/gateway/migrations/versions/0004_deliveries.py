@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=12), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("told", sa.Text(), server_default="", nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
@@ -65,6 +66,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("focus", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("event_number", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("last_failure", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("replayed_after", sa.Integer(), nullable=True))
         batch_op.drop_index(batch_op.f("ix_delivery_dead"), sqlite_where=sa.text("state = 'dead'"))
         batch_op.create_index(
             "ix_delivery_dead",
