@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.app import reference_in
 from tests.seen.conftest import RECORD, Seen
 
-from gateway.ids import new_id, now
+from gateway.ids import now
 from gateway.security import Caller
 from gateway.store.schema import attempt, audit, delivery
 
@@ -221,7 +221,7 @@ async def test_who_may_only_read_has_no_buttons(seen: Seen) -> None:
     ("path", "fields", "status"),
     [
         (f"{PAGE}/x/replay", {}, 404),
-        (f"{PAGE}/{new_id()}/replay", {}, 404),
+        (f"{PAGE}/01a21c60-d85d-7bc2-959f-cc6ab9283027/replay", {}, 404),
         ("/app/destinations/nowhere/replay", {}, 404),
         (f"/app/destinations/{RECORD}/replay", {"since": "yesterday"}, 400),
         (f"/app/destinations/{RECORD}/replay", {"after": "x"}, 400),
