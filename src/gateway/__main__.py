@@ -28,7 +28,7 @@ from gateway.arrival import Gateway
 from gateway.commands import destinations as destination_commands
 from gateway.commands.rehearse import rehearse
 from gateway.commands.replay import replay
-from gateway.demo.parties import mock_secret, prepare_demo, private_key
+from gateway.demo.parties import CALLBACK_URL, RECORD_URL, mock_secret, prepare_demo, private_key
 from gateway.demo.story import tell
 from gateway.parties import Directory, PartiesError, load_parties, register
 from gateway.security import fetch_token
@@ -194,7 +194,7 @@ def reindex() -> None:
 @app.command("prepare-demo")
 def prepare_demo_database() -> None:
     """Creates the tables, registers the demo's parties and makes their keys in var/keys."""
-    asyncio.run(prepare_demo(settings().database_url, KEYS))
+    asyncio.run(prepare_demo(settings().database_url, KEYS, CALLBACK_URL, RECORD_URL))
 
 
 @app.command("register")

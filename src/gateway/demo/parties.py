@@ -10,31 +10,42 @@ from typing import Any
 
 from joserfc.jwk import ECKey, import_key
 
+from adapters.rio.mock.app import USERS
+
 from gateway.parties import Parties, read_parties, register
 from gateway.security import read_or_make
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate
 
 CALLBACK_URL = "http://127.0.0.1:8001/FHIR/R4"
+RECORD_URL = "http://127.0.0.1:8001/API/4.0"
 
 
-def demo_parties(keys_folder: Path, callback_url: str = CALLBACK_URL) -> Parties:
-    """The demo's parties. Makes the clients' private keys in the folder where they are absent."""
+def demo_parties(keys_folder: Path, callback_url: str = CALLBACK_URL, record_url: str | None = None) -> Parties:
+    """The demo's parties. Makes the clients' private keys in the folder where they are absent. With the address of the
+    mock RiO's SOAP API, changes are written into its record, too."""
     document = _document()
     for client in document["clients"]:
         key = import_key(json.loads(read_or_make(_key_file(client["id"], keys_folder), _new_key)))
         client["jwks"] = {"keys": [key.as_dict(private=False)]}
     for destination in document["destinations"]:
         destination["url"] = callback_url
+    if record_url:
+        password = keys_folder / "mock-rio-password"
+        read_or_make(password, lambda: USERS["gateway"])
+        record = json.loads(files("gateway.demo").joinpath("record.json").read_text("utf-8"))
+        document["destinations"].append(record | {"url": record_url, "password_file": str(password)})
     return read_parties(document, "demo parties")
 
 
-async def prepare_demo(database_url: str, keys_folder: Path, callback_url: str = CALLBACK_URL) -> None:
+async def prepare_demo(
+    database_url: str, keys_folder: Path, callback_url: str = CALLBACK_URL, record_url: str | None = None
+) -> None:
     """A migrated database in which the demo's parties are registered; safe to run again."""
     await migrate(database_url)
     store = Store(database_url, connections=1)
     try:
-        await register(store, demo_parties(keys_folder, callback_url))
+        await register(store, demo_parties(keys_folder, callback_url, record_url))
     finally:
         await store.close()
 

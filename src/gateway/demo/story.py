@@ -27,6 +27,7 @@ from gateway.security import fetch_token
 Json = dict[str, Any]
 
 FOLDER = Path("var/demo")
+PERSON = "0012345"  # the ClientID of the person in referral.json
 PATIENCE = 20.0  # seconds that anything may take before the story ends badly
 console = Console(highlight=False)
 
@@ -78,6 +79,7 @@ def tell() -> int:
             expected = act(stage)
             check(stage, expected)
             show_record(stage)
+            show_notes(stage)
     except (StoryEnded, OSError) as trouble:
         console.print(f"\n[bold red]The demo failed:[/] {trouble}")
         return 1
@@ -101,7 +103,8 @@ def running() -> Iterator[Stage]:
         "GATEWAY_LOG_LEVEL": "WARNING",
     }
     with console.status("Making the database, the demo's parties and their keys ..."):
-        asyncio.run(prepare_demo(environment["GATEWAY_DATABASE_URL"], FOLDER / "keys", f"{stage.rio}/FHIR/R4"))
+        rio = f"{stage.rio}/FHIR/R4", f"{stage.rio}/API/4.0"
+        asyncio.run(prepare_demo(environment["GATEWAY_DATABASE_URL"], FOLDER / "keys", *rio))
     console.print(f"[green]✓[/] SQLite database with two trusts, three hubs and their clients in {FOLDER}")
     with contextlib.ExitStack() as stack:
         for name, port in zip(("mock-rio", "serve"), reversed(ports), strict=True):
@@ -291,3 +294,19 @@ def show_record(stage: Stage) -> None:
         lags = " ".join(str(update["lag_ms"]) for update in updates)
         table.add_row(reference, f"{last['status']}\n{last['business_status']}", last["line"], lags)
     console.print(table)
+
+
+def show_notes(stage: Stage) -> None:
+    """What stands in RiO's own record of the first person, once the closing summary is there."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        chart = send("GET", f"{stage.rio}/record/clients/{PERSON}")
+        if chart["documents"]:
+            break
+        if time.monotonic() > until:
+            raise StoryEnded(f"No closing summary came to stand in RiO's record in {PATIENCE:.0f} s.")
+        time.sleep(0.1)
+    console.print(
+        f"\n[bold]In RiO's record of ClientID {PERSON}[/], written over its SOAP API and read back: a referral entry, "
+        f"{len(chart['notes'])} progress notes for a person to validate, and the closing summary."
+    )
