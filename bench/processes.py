@@ -25,6 +25,11 @@ class Process:
             total += int(fields[11]) + int(fields[12])
         return total / TICKS
 
+    def memory(self) -> float:
+        """Resident MB of the process itself."""
+        [line] = [one for one in Path(f"/proc/{self.pid}/status").read_text().splitlines() if one.startswith("VmRSS")]
+        return int(line.split()[1]) / 1024
+
 
 def _family(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

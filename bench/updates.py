@@ -46,7 +46,7 @@ def measure_lag(host: str, folder: Path) -> list[dict[str, Any]]:
             ]
             for client in ("demo-epr", "demo-platform")
         }
-        ids = _refer(port, tokens["demo-epr"], count=PER_SECOND * SECONDS // 5)
+        ids = refer(port, tokens["demo-epr"], count=PER_SECOND * SECONDS // 5)
         _drain(rio_port, len(ids))
         uvloop.run(_act(port, tokens["demo-platform"], ids))
         record = _drain(rio_port, len(ids) + PER_SECOND * SECONDS)
@@ -69,7 +69,7 @@ async def _forget_backlog(host: str) -> None:
     await connection.close()
 
 
-def _refer(port: int, token: str, count: int) -> list[str]:
+def refer(port: int, token: str, count: int) -> list[str]:
     bundle = (Path(__file__).parents[1] / "src/gateway/demo/referral.json").read_bytes()
     ids = []
     for _ in range(count):

@@ -36,6 +36,7 @@ from gateway.settings import settings
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate as migrate_database
 from gateway.store.reindex import reindex as reindex_stored
+from gateway.store.wake import watch
 from gateway.telemetry import set_up_logging
 from gateway.unmapped import UnmappedCode, count_unmapped
 from mappings.check import check_maps, render_maps
@@ -53,9 +54,13 @@ def served_app() -> FastAPI:
     """What each server process runs."""
     set_up_logging(settings().log_level)
     app = build_app(settings())
+    _collect_seldom()
+    return app
+
+
+def _collect_seldom() -> None:
     gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
     gc.set_threshold(50_000)  # a referral is thousands of objects, none in a cycle: at 700 each meant many searches
-    return app
 
 
 @app.command()
@@ -105,13 +110,16 @@ SERVING = """
 def work() -> None:
     """Delivers and fetches only: for a worker beside servers that run with GATEWAY_WORKER=false."""
     set_up_logging(settings().log_level)
+    _collect_seldom()
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         store = Store(settings().database_url, settings().database_connections)
-        await work_until(Gateway(settings(), store, Directory(store)), stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch(store, stop, works=True))
+            group.create_task(work_until(Gateway(settings(), store, Directory(store)), stop))
         await store.close()
 
     uvloop.run(until_stopped())

@@ -25,6 +25,7 @@ from gateway.security import Gatekeeper, token_endpoint, token_secret
 from gateway.settings import Settings
 from gateway.status import add_status_routes
 from gateway.store.engine import Store
+from gateway.store.wake import watch
 from gateway.telemetry import Telemetry
 from gateway.web.deliveries import add_pages
 
@@ -40,13 +41,13 @@ def build_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
+        watching = asyncio.create_task(watch(store, stop, works=settings.worker))
         if settings.worker:
             app.state.worker = asyncio.create_task(work(app.state.gateway, stop))
             app.state.worker.add_done_callback(_tell_of_failure)
         yield
         stop.set()
-        if app.state.worker:
-            await asyncio.wait([app.state.worker])
+        await asyncio.wait([watching, *([app.state.worker] if app.state.worker else [])])
         await store.close()
 
     app = FastAPI(

@@ -16,20 +16,28 @@ from typing import Any
 import orjson
 import structlog
 
+from adapters.bars.messages import BarsMessages
 from adapters.ports import Adapter, Answer, Update
+from adapters.rio.adapter import RioRecord
 from adapters.rio.callback import FhirCallback
 from adapters.subscription.resthook import RestHook
+from adapters.webhook.events import SignedEvents
 from gateway.health import FAILING_AFTER
 from gateway.hearing import SUBSCRIPTION
 from gateway.ids import now
 from gateway.settings import Settings
+from gateway.store.asked import asked_by
 from gateway.store.deliveries import Claimed, Outcome, Ready, claim, ready, release, take_probe, told_beside
 from gateway.store.engine import Store
 from gateway.store.events import number
 from gateway.store.outcomes import finish
+from gateway.store.wake import first_of
 
 PLACES = 8  # sends at a time to one destination; more connections cost more than they bring
-BATCH = 50  # deliveries of one destination claimed together
+BATCH = 100  # deliveries of one destination claimed together
+AHEAD = 50  # ... while so many are still to be sent, so that no place stands idle meanwhile
+CLAIMS = 3  # at a time: a destination does not wait for the claims of all others
+GAP = 0.01  # seconds between two looks, and two recordings: under load each then finds more; an idle worker is at once
 LONGEST_PAUSE = 30.0  # seconds between two looks at a database in trouble
 REFUSALS = frozenset({400, 409, 410, 412, 413, 422})  # of this update: the destination itself is well
 
@@ -40,15 +48,24 @@ async def run(
     store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, Adapter] | None = None
 ) -> None:
     """Delivers until `stop` is set, then lets what is on its way arrive. `adapters` are by kind of destination."""
-    adapters = adapters or {
-        "fhir-callback": FhirCallback(settings.send_timeout_seconds, PLACES),
-        SUBSCRIPTION: RestHook(f"{settings.base_url}/FHIR/R4", settings.send_timeout_seconds),
-    }
+    adapters = adapters or build_adapters(settings)
     try:
         await Worker(store, settings, stop, adapters).run()
     finally:
         for adapter in adapters.values():
             await adapter.close()
+
+
+def build_adapters(settings: Settings) -> dict[str, Adapter]:
+    """An adapter for each kind of destination (`gateway.parties.destinations`)."""
+    seconds = settings.send_timeout_seconds
+    return {
+        "fhir-callback": FhirCallback(seconds, PLACES),
+        "rio": RioRecord(seconds),
+        "bars-message": BarsMessages(seconds, PLACES),
+        "webhook": SignedEvents(seconds, PLACES, settings.base_url),
+        SUBSCRIPTION: RestHook(f"{settings.base_url}/FHIR/R4", seconds),
+    }
 
 
 def next_wait(attempt: int, answer: Answer, retry_seconds: Sequence[float], chance: float) -> float | None:
@@ -76,6 +93,7 @@ class Worker:
         self.allowed: defaultdict[str, int] = defaultdict(lambda: PLACES)
         self.trouble: Counter[str] = Counter()
         self.places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PLACES))
+        self.claims = asyncio.Semaphore(CLAIMS)
         self.sending: set[asyncio.Task[None]] = set()
         self.outcomes: list[Outcome] = []
         self.unsent: list[Claimed] = []
@@ -103,11 +121,12 @@ class Worker:
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 if wait > 0:
+                    await asyncio.sleep(GAP)
                     await first_of(wait, self.stop, self.store.committed)
 
     async def _claim_due(self) -> float:
         """Claims for each destination that has room, starts to send; returns the seconds until there may be more."""
-        busy = [destination for destination, taken in self.taken.items() if taken >= self.allowed[destination]]
+        busy = [destination for destination in self.taken if not self._room(destination)]
         waiting = await ready(self.store, busy)  # a look first: a claim locks, and wakes whoever waits for commits
         if unnumbered := [one.destination_id for one in waiting if one.unnumbered]:
             await number(self.store, unnumbered)
@@ -115,24 +134,33 @@ class Worker:
         if not waiting or waiting[0].due_at > now():
             return min(self.settings.poll_seconds, seconds_until(waiting[0].due_at) if waiting else LONGEST_PAUSE)
         moment = now()
+        claims = [self._claim_for(one) for one in waiting if one.due_at <= moment]
         started = 0
-        for one in waiting:
-            if one.due_at <= moment:
-                started += await self._claim_for(one)
+        for count in await asyncio.gather(*claims, return_exceptions=True):  # trouble of one leaves the others be
+            if isinstance(count, BaseException):
+                raise count
+            started += count
         if started:
             return 0
         self.store.committed.clear()  # another worker was first; our own empty commit is no news
         return self.settings.poll_seconds
 
+    def _room(self, destination: str) -> int:
+        """How many more may be claimed: in trouble no more than go out at a time."""
+        taken, allowed = self.taken[destination], self.allowed[destination]
+        if allowed < PLACES:
+            return max(0, allowed - taken)
+        return BATCH if taken <= AHEAD else 0
+
     async def _claim_for(self, one: Ready) -> int:
         destination, seconds = one.destination_id, self.settings.lease_seconds
-        if one.failing:
-            if self.taken[destination] or not await take_probe(self.store, destination, seconds):
-                return 0
-            self.allowed[destination] = 1
-        probe = one.failing or self.trouble[destination] >= FAILING_AFTER  # others may get through to it
-        room = self.allowed[destination]
-        claimed = await claim(self.store, destination, seconds, BATCH if room == PLACES else room)
+        async with self.claims:
+            if one.failing:
+                if self.taken[destination] or not await take_probe(self.store, destination, seconds):
+                    return 0
+                self.allowed[destination] = 1
+            probe = one.failing or self.trouble[destination] >= FAILING_AFTER  # others may get through to it
+            claimed = await claim(self.store, destination, seconds, self._room(destination))
         for each in claimed:
             self.taken[destination] += 1
             task = asyncio.create_task(self._send(each, probe=probe))
@@ -172,9 +200,11 @@ class Worker:
             return Answer("answer", milliseconds, answer=f"(the adapter failed: {type(trouble).__name__})")
 
     async def _update(self, claimed: Claimed, adapter: Adapter) -> Update:
-        referral = focus = None
+        referral = focus = request = None
         if adapter.needs_referral or claimed.focus:
             referral, focus = await told_beside(self.store, claimed, with_referral=adapter.needs_referral)
+        if adapter.needs_referral:
+            request = await asked_by(self.store, claimed)
         return Update(
             delivery_id=claimed.id,
             task_id=claimed.referral_id,
@@ -189,6 +219,7 @@ class Worker:
             unsure=claimed.attempt > 1,
             previous=claimed.previous,
             referral=orjson.loads(referral) if referral else None,
+            request=request,
             event_number=claimed.event_number,
             focus=focus.encode() if focus else None,
         )
@@ -240,6 +271,7 @@ class Worker:
                 if unsent:
                     await release(self.store, unsent)
                 pause = self.settings.poll_seconds
+                await asyncio.sleep(GAP)
             except Exception as trouble:
                 log.error("attempts cannot be recorded", error=type(trouble).__name__, pause_seconds=pause)
                 # Once its lease is over a delivery is due again, whatever we would say of it.
@@ -251,14 +283,6 @@ class Worker:
 
 def seconds_until(moment: datetime) -> float:
     return (moment - now()).total_seconds()
-
-
-async def first_of(seconds: float, *events: asyncio.Event) -> None:
-    """Waits for the first of the events, but no longer than so many seconds."""
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
 
 
 def failure_of(answer: Answer) -> str:

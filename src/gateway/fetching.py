@@ -20,7 +20,7 @@ from adapters.source.address import locate
 from adapters.source.client import NotFetched, Source
 from gateway.arrival import Arrival, Gateway
 from gateway.awaited import current_task
-from gateway.delivery import LONGEST_PAUSE, first_of, seconds_until
+from gateway.delivery import LONGEST_PAUSE, seconds_until
 from gateway.details import Try, become_referral, drop, give_up, refuse, try_again
 from gateway.errors import GatewayError
 from gateway.gathering import arrival_of, collect
@@ -28,6 +28,7 @@ from gateway.ids import now
 from gateway.security import Caller
 from gateway.store.fetches import Claimed, claim, next_due
 from gateway.store.resources import Resource
+from gateway.store.wake import first_of
 from gateway.telemetry import RequestContext
 from mappings.to_task import as_sent
 

@@ -12,11 +12,12 @@ import structlog
 
 from adapters.ports import Answer
 from adapters.subscription.resthook import RestHook
-from gateway.delivery import LONGEST_PAUSE, failure_of, first_of, is_down
+from gateway.delivery import LONGEST_PAUSE, failure_of, is_down
 from gateway.ids import new_id, now
 from gateway.settings import Settings
 from gateway.store.engine import Store
 from gateway.store.subscriptions import REQUESTED, Kept, heart_beaten, living, shaken_hands, switch_off, take
+from gateway.store.wake import first_of
 
 log = structlog.get_logger()
 

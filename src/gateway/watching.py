@@ -8,8 +8,9 @@ import structlog
 
 from gateway.alerting import Alarm
 from gateway.arrival import Gateway
-from gateway.delivery import LONGEST_PAUSE, first_of
+from gateway.delivery import LONGEST_PAUSE
 from gateway.lateness import BATCH, tell_of_late
+from gateway.store.wake import first_of
 
 LOOK = 15.0  # seconds between two looks, at most
 SHARE = 20  # times as long as a look took: in a long outage of a large trust it may take a second

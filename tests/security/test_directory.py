@@ -78,11 +78,15 @@ async def test_only_a_retired_destination_hears_nothing(
     assert bool(fresh.heard_by("XAA01", None, [])) == hears
 
 
-async def test_news_is_read_when_the_old_has_aged(store: Store, parties: Parties) -> None:
+async def test_news_that_was_not_heard_of_is_read_when_the_old_has_aged(
+    store: Store, parties: Parties, database_url: str
+) -> None:
     impatient, patient = Directory(store, seconds=0), Directory(store, seconds=3600)
     for directory in (impatient, patient):
         await directory.refresh()
-    await register(store, parties)
+    elsewhere = Store(database_url, connections=1)  # of another process; nobody watches here
+    await register(elsewhere, parties)
+    await elsewhere.close()
     for directory in (impatient, patient):
         await directory.refresh()
 

@@ -3,12 +3,13 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.ids import now
-from gateway.store.engine import Store
+from gateway.store.engine import Store, is_unreachable
 from gateway.store.schema import jti
 
 
@@ -65,3 +66,32 @@ async def test_times_come_back_in_utc_on_both_databases(store: Store) -> None:
 
     async with store.reading() as connection:
         assert (await connection.execute(select(jti.c.expires_at))).scalar_one() == moment
+
+
+@pytest.mark.parametrize("sqlstate", ["57P03", "53300"])  # it starts up; it has too many connections
+async def test_a_server_that_takes_nobody_now_is_unreachable_not_wrong(sqlstate: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As PostgreSQL does: one ErrorResponse to whatever the start-up message says."""
+        await reader.read(1000)
+        told = b"".join(
+            kind + value + b"\0" for kind, value in ((b"S", b"FATAL"), (b"C", sqlstate.encode()), (b"M", b""))
+        )
+        writer.write(b"E" + (len(told) + 5).to_bytes(4, "big") + told + b"\0")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        store = Store(f"postgresql+asyncpg://postgres@127.0.0.1:{port}/gateway?ssl=disable")
+        with pytest.raises(Exception) as trouble:  # noqa: PT011 - which one is what SQLAlchemy and asyncpg make of it
+            async with store.reading():
+                pass
+        await store.close()
+
+    assert is_unreachable(trouble.value)
+
+
+async def test_a_connection_used_after_the_server_said_goodbye_is_unreachable_not_wrong() -> None:
+    """Met when PostgreSQL's processes are killed: the last words have come, the end of the connection has not yet."""
+    goodbye = asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+
+    assert is_unreachable(goodbye)

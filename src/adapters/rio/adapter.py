@@ -5,8 +5,9 @@ from typing import Any
 
 import orjson
 
-from adapters.http import DestinationError, Reply
+from adapters.http import DestinationError
 from adapters.ports import Answer, Phase, Update
+from adapters.replies import retry_after
 from adapters.rio.codes import check_codes
 from adapters.rio.options import RioOptions
 from adapters.rio.reasons import REASONS, Stop
@@ -67,7 +68,7 @@ class RioRecord:
             reply.status if reply else None if phase == "connect" else 200,
             told,
             delivered=delivered,
-            retry_after=_retry_after(reply) if reply else None,
+            retry_after=retry_after(reply) if reply else None,
         )
 
     async def close(self) -> None:
@@ -92,8 +93,3 @@ class RioRecord:
                 raise
             await check_codes(calls, options)
             await write(calls, options, record, task, referral, update.event_type, update.at)
-
-
-def _retry_after(reply: Reply) -> float | None:
-    value = reply.headers.get("retry-after", "").strip()
-    return float(value) if value.isascii() and value.isdigit() else None

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from adapters.tls import Tls
 from mappings.to_rio import ENDINGS
 
 Code = Annotated[str, Field(min_length=1, max_length=20, description="A code of the trust's own list in RiO.")]
@@ -14,16 +15,6 @@ def _are_endings(reasons: dict[str, str]) -> dict[str, str]:
     if unknown := sorted(reasons.keys() - ENDINGS):
         raise ValueError(f"{unknown[0][:40]} is no event that ends a referral; those are {', '.join(sorted(ENDINGS))}")
     return reasons
-
-
-class RioTls(BaseModel):
-    """Whom we trust there, and who we are: PEM files. Without an authority the machine's own list counts."""
-
-    model_config = ConfigDict(frozen=True)
-
-    certificate: Path | None = None
-    key: Path | None = None
-    authority: Path | None = None
 
 
 class Urgencies(BaseModel):
@@ -60,4 +51,4 @@ class RioOptions(BaseModel):
     discharge_reasons: Annotated[dict[str, Code], AfterValidator(_are_endings)] = {}
 
     private: bool = False  # whether its address may be one of a private network (HSCN) or of this machine
-    tls: RioTls | None = None
+    tls: Tls | None = None

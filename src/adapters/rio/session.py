@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.http import DestinationError, Neighbour, addresses_of, tls_context
-from adapters.rio.options import RioOptions, RioTls
+from adapters.rio.options import RioOptions
 from adapters.rio.reasons import NO_CERTIFICATE, UNREADABLE_FILE
 from adapters.rio.soap import MOST_READ, Fault, NoAnswer, messages
+from adapters.tls import Tls
 
 PATH = "ApiService"
 FIRST_SECONDS = 15.0  # more than others: RiO's first sign-in has taken up to 12 s
@@ -89,7 +90,7 @@ class Session:
 
     async def _connected(self) -> tuple[Neighbour, Neighbour]:
         if self._neighbours is None:
-            files = self._options.tls or RioTls()
+            files = self._options.tls or Tls()
             try:
                 tls = await asyncio.to_thread(tls_context, files.certificate, files.key, files.authority)
             except OSError:  # ssl.SSLError is one

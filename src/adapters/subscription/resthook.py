@@ -8,7 +8,7 @@ import orjson
 
 from adapters.http import DestinationError, Neighbours
 from adapters.ports import Answer, Update
-from adapters.rio.callback import retry_after
+from adapters.replies import retry_after
 from adapters.scrub import scrub
 from mappings.subscription import Event, Subscriber, Type, notification
 

@@ -32,12 +32,14 @@ NO_HUB = Issue(
 
 
 class Directory:
-    """What is registered, at most `seconds` old. Call `refresh()` once a request, before the look-ups."""
+    """What is registered, read again when it has changed, and after so many `seconds` in case that was not heard of.
+    Call `refresh()` once a request, before the look-ups."""
 
     def __init__(self, store: Store, seconds: float = 10) -> None:
         self._store = store
         self._seconds = seconds
         self._stale_at = float("-inf")
+        self._registrations = store.registrations
         self._reading = asyncio.Lock()
         self._organisations: dict[str, Party] = {}
         self._hubs: dict[str, Party] = {}
@@ -46,12 +48,17 @@ class Directory:
         self._listeners: list[Listener] = []
 
     async def refresh(self) -> None:
-        if time.monotonic() < self._stale_at:
+        if self._is_fresh():
             return
         async with self._reading:
-            if time.monotonic() >= self._stale_at:
+            if not self._is_fresh():
+                known = self._store.registrations  # before: what is told meanwhile may not have been read
                 await self._read()
+                self._registrations = known
                 self._stale_at = time.monotonic() + self._seconds
+
+    def _is_fresh(self) -> bool:
+        return self._registrations == self._store.registrations and time.monotonic() < self._stale_at
 
     async def _read(self) -> None:
         async with self._store.reading() as connection:

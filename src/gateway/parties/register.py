@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.parties.shapes import Parties
 from gateway.store import schema
 from gateway.store.engine import Store
+from gateway.store.wake import registering
 
 UNTRIED = {"state": "healthy", "failures": 0, "events": 0}
 
@@ -21,7 +22,7 @@ async def register(store: Store, parties: Parties) -> None:
     Nothing is taken away: referrals still name it. A client is shut out by an empty list of scopes. A destination
     keeps its state, for that is about its deliveries.
     """
-    async with store.transaction() as connection:
+    async with registering(store) as connection:
         await _upsert(
             connection,
             schema.organisation,

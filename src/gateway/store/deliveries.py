@@ -118,8 +118,9 @@ async def claim(store: Store, destination_id: str, lease_seconds: float, limit: 
     async with store.transaction() as connection:
         chosen = {"moment": moment, "limit": limit, "destination": destination_id}
         claimed = [_claimed(row, until) for row in (await connection.execute(_CLAIMABLE, chosen)).mappings()]
-        if claimed:
-            await connection.execute(_LEASE, [_key(each) for each in claimed])
+        for organisation in {each.organisation for each in claimed}:
+            ids = [each.id for each in claimed if each.organisation == organisation]
+            await connection.execute(_LEASE, {"of": organisation, "deliveries": ids, "lease": until})
     return claimed
 
 
@@ -277,7 +278,11 @@ _ours = _row.where(
     delivery.c.attempts == bindparam("attempt"),
     delivery.c.leased_until == bindparam("lease"),
 )
-_LEASE = _row.values(leased_until=bindparam("lease"), attempts=bindparam("attempt"))
+_LEASE = (
+    update(delivery)
+    .where(delivery.c.organisation == bindparam("of"), delivery.c.id.in_(bindparam("deliveries", expanding=True)))
+    .values(leased_until=bindparam("lease"), attempts=delivery.c.attempts + 1)
+)
 _RELEASE = _ours.values(leased_until=None, attempts=delivery.c.attempts - 1)
 _SETTLE = _ours.values(
     state=bindparam("new_state"),

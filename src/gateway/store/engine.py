@@ -28,6 +28,7 @@ UNREACHABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,  # told of the end of its connection, and used before that came
 )
 
 IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # SQLSTATE: could not be put in an order, waited in a ring
@@ -49,13 +50,15 @@ class Late(Exception):
 
 
 class Store:
-    """One per process. `committed` is set after each commit, for whoever waits for news on the same machine, and
-    `to_fetch` when the news is a Task whose details are awaited."""
+    """One per process. `committed` is set after each commit, for whoever waits for news, and `to_fetch` when the news
+    is a Task whose details are awaited. `registrations` grows when parties have changed. `gateway.store.wake` brings
+    the news of other processes."""
 
     def __init__(self, url: str, connections: int = 8) -> None:
         self.engine = create_async_engine(url, pool_size=connections, max_overflow=0, hide_parameters=True)
         self.committed = asyncio.Event()
         self.to_fetch = asyncio.Event()  # of its own: fetches are few, and commits many
+        self.registrations = 0
         self._waiting: list[tuple[Sequence[Rows], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._asking: dict[str, list[tuple[Sequence[tuple[str, ...]], asyncio.Future[list[Any]]]]] = defaultdict(list)
@@ -64,6 +67,10 @@ class Store:
         if self._sqlite_lock:
             event.listen(self.engine.sync_engine, "connect", _open_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -160,7 +167,7 @@ class Store:
                 if some:
                     by_table[table].extend(some)
         tables = [(table, by_table[table]) for table in sorted(by_table, key=ORDER.__getitem__)]
-        if self.engine.dialect.driver == "asyncpg":
+        if self.is_postgresql:
             await self._insert_at_once(tables)
         else:
             async with self.transaction() as connection:
@@ -176,15 +183,20 @@ class Store:
         statement = insert_into(tuple((table, tuple(rows[0])) for table, rows in batch))
         columns = [column for _, rows in batch for column in zip(*(row.values() for row in rows), strict=True)]
         try:
-            async with self._plain() as plain:
-                await plain.execute(statement, *columns)
+            await self.at_once(statement, columns)
         except asyncpg.IntegrityConstraintViolationError as clash:
             raise IntegrityError(statement, None, clash) from clash
         except asyncpg.PostgresError as trouble:
             if not _is_late(trouble):
                 raise
             raise Late(await self._closed(trouble)) from trouble
+
+    async def at_once(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """Runs one statement of PostgreSQL's own that writes, and commits it; returns the rows that it gives."""
+        async with self._plain() as plain:
+            rows = await plain.fetch(statement, *values)
         self.committed.set()
+        return list(rows)
 
     async def look_up(self, statement: str, sought: Sequence[tuple[str, ...]]) -> list[Any]:
         """What a query of PostgreSQL's own finds for each of these, in one journey for all who ask at the same time.
@@ -246,7 +258,8 @@ def _organisation(batch: Sequence[Rows]) -> str:
 
 def is_unreachable(error: BaseException) -> bool:
     """Whether this says that the database is not there, full or overloaded, rather than that something is wrong."""
-    return isinstance(error, UNREACHABLE)
+    inside = getattr(getattr(error, "orig", None), "__cause__", None)  # SQLAlchemy has no name of its own for each
+    return isinstance(error, UNREACHABLE) or isinstance(inside, UNREACHABLE)
 
 
 def is_contended(error: BaseException) -> bool:

@@ -25,11 +25,37 @@ LAGS = (0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600, 86_400)  # seconds: the bucke
 HEALTH = [destination.c[field.name] for field in fields(Health)]
 
 
+# All that `finish` stores where nothing failed, in one journey to PostgreSQL instead of seven. The lease alone says
+# whose a delivery is: it ends with the state "due".
+_FINISH = """
+WITH settled AS (
+  UPDATE delivery
+  SET state = its.state, due_at = its.due_at, delivered_at = its.delivered_at, last_failure = NULL, leased_until = NULL
+  FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+    its (organisation, id, attempt, lease, state, due_at, delivered_at)
+  WHERE delivery.organisation = its.organisation AND delivery.id = its.id
+    AND delivery.attempts = its.attempt AND delivery.leased_until = its.lease
+), kept AS (
+  INSERT INTO attempt (organisation, delivery_id, number, at, milliseconds, phase, status, answer)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $8::timestamptz[], $9::int[], $10::text[], $11::int[],
+    $12::text[]) ON CONFLICT DO NOTHING
+), counted AS (
+  INSERT INTO tally (destination_id, measure, label, count, seconds)
+  SELECT * FROM unnest($13::text[], $14::text[], $15::text[], $16::bigint[], $17::float[])
+  ON CONFLICT (destination_id, measure, label)
+  DO UPDATE SET count = tally.count + excluded.count, seconds = tally.seconds + excluded.seconds
+)
+SELECT * FROM destination WHERE id = ANY($13::text[])
+"""
+
+
 async def finish(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
     """Records attempts in one transaction. A delivery that another worker has claimed since stays as it is.
 
     Returns the destinations that have recovered by this: what waits for them may go at once.
     """
+    if store.is_postgresql and not any(outcome.failure or outcome.leave_alone for outcome in outcomes):
+        return await _finish_well(store, outcomes)
     async with store.transaction() as connection:
         await connection.execute(_SETTLE, [_settled(outcome) for outcome in outcomes])
         # Again the same when the commit before went through and only its answer was lost.
@@ -40,14 +66,33 @@ async def finish(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
     return recovered
 
 
+async def _finish_well(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
+    """As `finish`, for attempts that all succeeded, on PostgreSQL. The health of a destination that was not at its
+    best comes in a second transaction: should that one fail, the next success says the same again."""
+    settled = [_settled(outcome) for outcome in outcomes]
+    kept = [_attempt_row(outcome) for outcome in outcomes]
+    columns = [[row[name] for row in settled] for name in ("of", "delivery", "attempt", "lease")]
+    columns += [[row[name] for row in settled] for name in ("new_state", "new_due_at", "new_delivered_at")]
+    columns += [[row[name] for row in kept] for name in ("at", "milliseconds", "phase", "status", "answer")]
+    counts = _counts(outcomes)
+    columns += [[row[name] for row in counts] for name in ("destination_id", "measure", "label", "count", "seconds")]
+    known = {
+        row["id"]: Health(**{one.name: row[one.name] for one in HEALTH})
+        for row in await store.at_once(_FINISH, columns)
+    }
+    signs = _signs(outcomes)
+    if all(_goes_on_well(health, signs[id_]) for id_, health in known.items()):
+        return []
+    async with store.transaction() as connection:
+        return await _mark_health(connection, outcomes)
+
+
 def _insert(connection: AsyncConnection) -> Any:
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
 
 
 async def _mark_health(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> list[str]:
-    signs: dict[str, list[Outcome]] = defaultdict(list)
-    for outcome in sorted(outcomes, key=lambda one: one.ended_at):
-        signs[outcome.claimed.destination_id].append(outcome)
+    signs = _signs(outcomes)
     query = select(destination.c.id, destination.c.organisation, destination.c.kind, *HEALTH).where(
         destination.c.id.in_(sorted(signs))
     )
@@ -77,6 +122,14 @@ async def _hold_subscriptions(connection: AsyncConnection, restless: Sequence[An
     for row in sorted(restless, key=lambda one: str(one.id)):
         if row.kind == SUBSCRIPTION:
             await hold(connection, row.organisation, [f"Subscription/{row.id}"], changing=True)
+
+
+def _signs(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    """What the attempts say of each destination, in the order of time."""
+    signs: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in sorted(outcomes, key=lambda one: one.ended_at):
+        signs[outcome.claimed.destination_id].append(outcome)
+    return signs
 
 
 def _health(row: Any) -> Health:
@@ -139,6 +192,16 @@ def _attempt_row(outcome: Outcome) -> dict[str, Any]:
 
 
 async def _count(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
+    more = _insert(connection)(tally)
+    more = more.on_conflict_do_update(
+        index_elements=list(tally.primary_key),
+        set_={name: tally.c[name] + more.excluded[name] for name in ("count", "seconds")},
+    )
+    await connection.execute(more, _counts(outcomes))
+
+
+def _counts(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """The rows to add to the tally, in the order of its key: so two workers never wait for each other in a circle."""
     counts: dict[tuple[str, str, str], tuple[int, float]] = defaultdict(lambda: (0, 0.0))
     for outcome in outcomes:
         to = outcome.claimed.destination_id
@@ -149,16 +212,10 @@ async def _count(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> No
         for measure, label, seconds in seen:
             count, total = counts[to, measure, label]
             counts[to, measure, label] = count + 1, total + seconds
-    rows = [
+    return [
         {"destination_id": to, "measure": measure, "label": label, "count": count, "seconds": seconds}
         for (to, measure, label), (count, seconds) in sorted(counts.items())
     ]
-    more = _insert(connection)(tally)
-    more = more.on_conflict_do_update(
-        index_elements=list(tally.primary_key),
-        set_={name: tally.c[name] + more.excluded[name] for name in ("count", "seconds")},
-    )
-    await connection.execute(more, rows)
 
 
 def _label(outcome: Outcome) -> str:

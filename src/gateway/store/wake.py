@@ -1,0 +1,130 @@
+"""News from other processes: what they have committed, and who is registered anew.
+
+Polling is the safety net, so news may be lost. On PostgreSQL each process keeps a connection of its own that listens;
+a server that does not deliver itself notifies those that do. It does so after its commits, not in them: NOTIFY in a
+transaction makes its commit wait for all others that notify. On SQLite each process watches the file's data version.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from gateway.store.engine import Store
+
+CHANNEL = "gateway"
+REGISTERED = "registered"
+QUIET = 0.02  # seconds between two hints: under load the first of them wakes whoever sleeps
+HEARTBEAT = 10.0  # seconds: a connection that listens would never notice that its other end has gone
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds between two tries to connect again
+LOOK = 0.02  # seconds between two looks at SQLite's version: 5 us each
+
+log = structlog.get_logger()
+
+
+async def first_of(seconds: float, *events: asyncio.Event) -> None:
+    """Waits for the first of the events, but no longer than so many seconds."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+
+
+@asynccontextmanager
+async def registering(store: Store) -> AsyncIterator[AsyncConnection]:
+    """A transaction that changes who is registered. Once it is committed, this process knows at once, and all others
+    do within milliseconds: here the news goes with the commit, for it is seldom and must not be lost."""
+    async with store.transaction() as connection:
+        yield connection
+        if connection.dialect.name == "sqlite":
+            version = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
+            await connection.exec_driver_sql(f"PRAGMA user_version = {version + 1}")
+        else:
+            await connection.execute(text(f"NOTIFY {CHANNEL}, '{REGISTERED}'"))
+    store.registrations += 1
+
+
+async def watch(store: Store, stop: asyncio.Event, *, works: bool) -> None:
+    """Hears of other processes' news until `stop` is set; with `works` for a worker, else as a server that tells
+    workers elsewhere what it has committed. Trouble with the database is logged and waited for, never raised."""
+    pause = SHORTEST_PAUSE
+    while not stop.is_set():
+        try:
+            if store.engine.dialect.name == "sqlite":
+                await _watch_file(store, stop)
+            else:
+                async with _line(store, works=works) as (plain, gone):
+                    pause = SHORTEST_PAUSE
+                    await _tell(store, plain, stop, gone, {} if works else _hints(store))
+        except Exception as trouble:
+            log.warning("no news of other processes", error=type(trouble).__name__, pause_seconds=pause)
+        await first_of(pause, stop)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _hints(store: Store) -> Mapping[str, asyncio.Event]:
+    return {"committed": store.committed, "to_fetch": store.to_fetch}
+
+
+@asynccontextmanager
+async def _line(store: Store, *, works: bool) -> AsyncIterator[tuple[Any, asyncio.Event]]:
+    """A connection of its own that listens, and the event that it has been closed."""
+    gone = asyncio.Event()
+    heard = _hints(store) if works else {}
+
+    def hear(*told: Any) -> None:
+        if told[-1] == REGISTERED:
+            store.registrations += 1
+        elif told[-1] in heard:
+            heard[told[-1]].set()
+
+    engine = create_async_engine(store.engine.url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            plain: Any = (await connection.get_raw_connection()).driver_connection
+            plain.add_termination_listener(lambda _: gone.set())
+            await plain.add_listener(CHANNEL, hear)
+            for name in (REGISTERED, *heard):  # whatever was told while nobody listened
+                hear(name)
+            try:
+                yield plain, gone
+            finally:
+                if not gone.is_set():
+                    await plain.remove_listener(CHANNEL, hear)
+    finally:
+        await engine.dispose()
+
+
+async def _tell(
+    store: Store, plain: Any, stop: asyncio.Event, gone: asyncio.Event, hints: Mapping[str, asyncio.Event]
+) -> None:
+    while not stop.is_set() and not gone.is_set():
+        await first_of(HEARTBEAT, stop, gone, *hints.values())
+        news = [name for name, event in hints.items() if event.is_set()]
+        for name in news:
+            hints[name].clear()
+        async with asyncio.timeout(HEARTBEAT):
+            await plain.execute("; ".join(f"NOTIFY {CHANNEL}, '{name}'" for name in news) or "SELECT 1")
+        await asyncio.sleep(QUIET)
+
+
+async def _watch_file(store: Store, stop: asyncio.Event) -> None:
+    """SQLite tells each connection whether another has committed; the look is short enough for the event loop."""
+    with closing(sqlite3.connect(store.engine.url.database or "", timeout=0)) as connection:
+        seen = known = None
+        while not stop.is_set():
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            if version != seen:
+                seen = version
+                (registrations,) = connection.execute("PRAGMA user_version").fetchone()
+                if registrations != known:
+                    known = registrations
+                    store.registrations += 1
+                store.committed.set()
+            await first_of(LOOK, stop)
