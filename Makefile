@@ -53,6 +53,9 @@ profile-table: $(DEV) ## Writes docs/profile.md anew: the rules of a referral
 rest-checklist: $(DEV) ## Writes docs/rest.md anew: FHIR's REST clauses, and the tests of each
 	@$(BIN)/python -m tools.rest_checklist
 
+subscriptions-table: $(DEV) ## Writes docs/subscriptions.md anew: FHIR Subscriptions, and the backport clause by clause
+	@$(BIN)/python -m tools.subscription_requirements
+
 contract: $(DEV) ## Writes openapi/ anew from the code
 	@$(BIN)/python -m tools.contract
 
@@ -63,4 +66,4 @@ lock: $(DEV) ## Pins dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: help demo serve test check fuzz bench corpus-table profile-table rest-checklist contract migration lock
+.PHONY: help demo serve test check fuzz bench corpus-table profile-table rest-checklist subscriptions-table contract migration lock

@@ -18,6 +18,7 @@ import uvloop
 FAULTS = ("refused", "dropped", "stored and refused", "stored and dropped", "stored, then silent")
 SILENCE = 1.3  # seconds: longer than the gateway waits here
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+NOT_HELD = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -25,7 +26,9 @@ class Epr:
     def __init__(self, file: Path, seed: int, part: float) -> None:
         written = file.read_bytes() if file.exists() else b""
         whole = written[: written.rfind(b"\n") + 1]  # a kill may have cut the last line: it was not answered
-        self.known = {line.split()[2].decode() for line in whole.splitlines()}
+        lines = [line.decode().split() for line in whole.splitlines()]
+        self.known = {webhook_id for _, _, webhook_id in lines}
+        self.held = {task: version for task, version, _ in lines}
         self.file = file.open("r+b" if file.exists() else "w+b")
         self.file.truncate(len(whole))
         self.file.seek(len(whole))
@@ -40,7 +43,7 @@ class Epr:
                 headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 if head[0].startswith("GET"):
-                    writer.write(OK)
+                    writer.write(self.tell(head[0].split()[1]))
                 elif not await self.answer(writer, body, headers["webhook-id"]):
                     break
                 await writer.drain()
@@ -48,6 +51,16 @@ class Epr:
             pass
         finally:
             writer.close()
+
+    def tell(self, path: str) -> bytes:
+        """The Task as it is held; other addresses say that the EPR is up."""
+        if "/Task/" not in path:
+            return OK
+        task = path.rpartition("/")[2]
+        if task not in self.held:
+            return NOT_HELD
+        body = json.dumps({"resourceType": "Task", "id": task, "meta": {"versionId": self.held[task]}}).encode()
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     async def answer(self, writer: asyncio.StreamWriter, body: bytes, webhook_id: str) -> bool:
         """Whether the connection goes on."""
@@ -72,6 +85,7 @@ class Epr:
         self.file.flush()
         os.fdatasync(self.file.fileno())
         self.known.add(webhook_id)
+        self.held[str(task["id"])] = str(version)
 
 
 async def main(port: int, file: Path, seed: int, part: float) -> None:

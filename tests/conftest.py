@@ -31,9 +31,9 @@ def postgres() -> Iterator[str]:
     host = server.get_uri().split("host=")[1]
 
     async def prepare() -> None:
-        await _sql(host, "ALTER SYSTEM SET fsync = off")  # a test's data need not survive the machine
-        await _sql(host, "SELECT pg_reload_conf()")
-        await _sql(host, "CREATE DATABASE migrated")
+        await sql(host, "ALTER SYSTEM SET fsync = off")  # a test's data need not survive the machine
+        await sql(host, "SELECT pg_reload_conf()")
+        await sql(host, "CREATE DATABASE migrated")
         await migrate(f"postgresql+asyncpg://postgres@/migrated?host={host}")
 
     run(prepare())
@@ -57,7 +57,7 @@ def free_databases() -> list[str]:
     return []
 
 
-async def _sql(host: str, statement: str, database: str = "postgres") -> None:
+async def sql(host: str, statement: str, database: str = "postgres") -> None:
     connection = await asyncpg.connect(host=host, user="postgres", database=database)
     try:
         await connection.execute(statement)
@@ -83,10 +83,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         host, free = request.getfixturevalue("postgres"), request.getfixturevalue("free_databases")
         if not free:  # a test that has one already asks for another
             free.append(f"test_{uuid4().hex}")
-            run(_sql(host, f"CREATE DATABASE {free[-1]} TEMPLATE migrated"))
+            run(sql(host, f"CREATE DATABASE {free[-1]} TEMPLATE migrated"))
         name = free.pop()
         yield f"postgresql+asyncpg://postgres@/{name}?host={host}"
-        run(_sql(host, EMPTY, name))
+        run(sql(host, EMPTY, name))
         free.append(name)
 
 

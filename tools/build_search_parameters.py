@@ -24,7 +24,7 @@ from r4_definitions import Definitions, read
 Json = dict[str, Any]
 
 OUTPUT = Path(__file__).parent.parent / "src/mappings/r4/search.json"
-STORED = sorted(set(ACCEPTED) - {"Bundle", "MessageHeader", "OperationOutcome", "Parameters", "Subscription"})
+STORED = sorted(set(ACCEPTED) - {"Bundle", "MessageHeader", "OperationOutcome", "Parameters"})
 
 # SDOH Clinical Care (Gravity, CC0), http://hl7.org/fhir/us/sdoh-clinicalcare/CapabilityStatement/
 # SDOHCC-CoordinationPlatform: SearchParameters Task-output-reference and ServiceRequest-supporting-info.

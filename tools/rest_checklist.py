@@ -118,6 +118,12 @@ ROWS: dict[int, Row] = {
         "CORS and OPTIONS: no browser holds a system's token.",
     ),
     35: Row("compartmentdefinition.html", "`Patient/[id]/[type]`."),
+    36: Row(
+        "search.html#lastUpdated, http.html#history",
+        "Polling: `_lastUpdated=gt` the newest `meta.lastUpdated` seen, or the Bundle's own, and "
+        "`[type]/_history?_since`, miss no change and show none twice (`_since`: none but those of its very moment), "
+        "whoever writes meanwhile.",
+    ),
 }
 
 

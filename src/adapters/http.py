@@ -130,17 +130,18 @@ class Neighbour:
 
     async def put(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """PUT {url}/{path}. Waits for a free connection; from then on nothing that happens raises."""
-        return await self._send("PUT", path, headers, body, MOST_READ)
+        return await self.send("PUT", path, headers, body, MOST_READ)
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str], most: int = MOST_READ) -> Reply:
         """POST {url}/{path}, or {url} itself when the path is empty; as `put` otherwise."""
-        return await self._send("POST", path, headers, body, most)
+        return await self.send("POST", path, headers, body, most)
 
     async def get(self, path: str, headers: Mapping[str, str], most: int) -> Reply:
         """GET {url}/{path}, of whose answer `most` bytes are read; as `put` otherwise."""
-        return await self._send("GET", path, headers, None, most)
+        return await self.send("GET", path, headers, None, most)
 
-    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, most: int) -> Reply:
+    async def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, most: int) -> Reply:
+        """As `put`, with any method."""
         request = httpx.Request(
             method,
             f"{self._called}/{path}" if path else self._called,
@@ -169,6 +170,8 @@ class Neighbour:
                             break
                 finally:
                     await response.aclose()
+                if _is_more_there(line):
+                    await line.aclose()
             phase = "done"
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError) as trouble:
             phase = "tls" if _is_about_tls(trouble) else "connect"
@@ -213,13 +216,34 @@ class Neighbours:
             context = self._tls(options.get("tls") or {})
             check_destination(url)
             try:
-                addresses = await addresses_of(url, private=bool(options.get("private")))
-            except OSError:
+                async with asyncio.timeout(self._seconds):
+                    addresses = await addresses_of(url, private=bool(options.get("private")))
+            except (OSError, UnicodeError):  # TimeoutError is an OSError; no name of the DNS has such labels
                 raise DestinationError("The host has no address.") from None
             if key not in self._known:  # nobody else has made it meanwhile
                 address = addresses[self._turns[key] % len(addresses)]
                 self._known[key] = Neighbour(url, self._seconds, self._connections, context, address)
         return self._known[key]
+
+    async def exchange(
+        self,
+        url: str,
+        options: Mapping[str, Any],
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        most: int = MOST_READ,
+    ) -> Reply:
+        """One request to {url}/{path} (to {url} itself when the path is empty), of whose answer `most` bytes are read.
+
+        Raises DestinationError as `at` does, and then nothing was sent; what happens after that is in the Reply.
+        """
+        neighbour = await self.at(url, options)
+        reply = await neighbour.send(method, path, headers, body, most)
+        if reply.phase in {"connect", "tls"}:
+            await self.forget(neighbour)
+        return reply
 
     def _tls(self, files: Mapping[str, Any]) -> ssl.SSLContext:
         if not files:
@@ -241,6 +265,15 @@ class Neighbours:
     async def close(self) -> None:
         for neighbour in [*self._known.values(), *self._forgotten]:
             await neighbour.close()
+
+
+def _is_more_there(line: httpx.AsyncHTTPTransport) -> bool:
+    """Whether more has come than the answer: an answer twice, say, which would pass for that of the next request.
+
+    httpx does not tell, so this looks into what it is made of; a test notices when that changes.
+    """
+    connections: Any = line._pool.connections
+    return any(one._connection._h11_state.trailing_data[0] for one in connections if one.is_idle())
 
 
 def _is_about_tls(trouble: BaseException | None) -> bool:

@@ -9,6 +9,16 @@ Phase = Literal["connect", "tls", "send", "answer", "fault", "done"]
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What the sender asked for: the ServiceRequest as it was at this version, the id of the message or the Bundle
+    that brought it first (of the HTTP request, when that had none), and where a message wants its answers."""
+
+    service_request: Mapping[str, Any]
+    message_id: str
+    return_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """One version of a referral's Task, on its way to one destination.
 
@@ -18,8 +28,9 @@ class Update:
     destination has taken. `secret` is the destination's Standard Webhooks secret (whsec_...), `options` the rest of
     what is registered for its kind (`gateway.parties.destinations`).
 
-    `referral` (in the shape of `mappings.referral.Referral`) is there for adapters that ask for it. For a Subscription,
-    `event_number` counts its events and `focus` is the resource that changed, when that is not the Task.
+    `referral` (in the shape of `mappings.referral.Referral`) and the sender's `request` are there for adapters that ask
+    for them, unless the details of the referral are still awaited. For a Subscription, `event_number` counts its events
+    and `focus` is the resource that changed, as stored, when that is not the Task.
     """
 
     delivery_id: str
@@ -35,8 +46,9 @@ class Update:
     unsure: bool = False
     previous: int | None = None
     referral: Mapping[str, Any] | None = None
+    request: Request | None = None
     event_number: int | None = None
-    focus: Mapping[str, Any] | None = None
+    focus: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,8 @@ class Answer:
 
 
 class Adapter(Protocol):
-    """One kind of destination. `needs_referral` has the worker read the referral for it beside the Task."""
+    """One kind of destination. `needs_referral` has the worker read the referral, and the request, for it beside
+    the Task."""
 
     @property
     def needs_referral(self) -> bool: ...

@@ -1,10 +1,11 @@
-"""The command line: gateway serve | work | migrate | register | token | demo | mock-rio | check-maps and others."""
+"""The command line: gateway serve | work | hl7v2 | migrate | register | token | demo | mock-rio and others."""
 
 import asyncio
 import contextlib
 import gc
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from adapters.rio.mock import build_mock
+from adapters.rio.mock import MockError, build_mock, load_faults, load_jwks, read_address
 from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
@@ -118,6 +119,48 @@ def work() -> None:
 
 
 @app.command()
+def hl7v2(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="2575 is MLLP's by custom.")] = 2575,
+    certificate: Annotated[
+        Path | None, typer.Option(help="The listener's certificate (PEM): TLS from then on.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    client_authority: Annotated[
+        Path | None, typer.Option(help="Who signs the senders' certificates (PEM): only they connect.")
+    ] = None,
+) -> None:
+    """Listens for the EPR's HL7 v2 messages over MLLP, beside the servers. Needs the extra hl7v2."""
+    try:
+        from gateway.hl7v2 import serving  # noqa: PLC0415 - what it reads messages with may not be installed
+    except ModuleNotFoundError as missing:
+        if missing.name != "hl7":
+            raise
+        typer.echo('HL7 v2 needs the extra hl7v2: pip install "social-prescribing-gateway[hl7v2]"', err=True)
+        raise typer.Exit(1) from None
+    from adapters.hl7v2.listener import server_tls  # noqa: PLC0415 - belongs to it
+
+    set_up_logging(settings().log_level)
+    try:
+        if (certificate is None) != (key is None) or (client_authority and certificate is None):
+            raise ValueError("--certificate and --key go together, and --client-authority with them.")
+        tls = server_tls(certificate, key, client_authority) if certificate and key else None
+        serving.refuse_open(host, tls)
+    except (OSError, ValueError) as mistake:
+        typer.echo(mistake, err=True)
+        raise typer.Exit(2) from None
+
+    def tell_port(bound: int) -> None:
+        typer.echo(f"HL7 v2 (MLLP) on {host}:{bound}")
+
+    try:
+        uvloop.run(serving.serve(settings(), host, port, tls, tell_port))
+    except OSError as trouble:
+        typer.echo(f"Cannot listen on {host}:{port}: {trouble.strerror}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
 def migrate() -> None:
     """Creates or upgrades the database's tables."""
     with _progress("Indexing what is stored") as tell:
@@ -188,10 +231,48 @@ def demo() -> None:
 
 
 @app.command("mock-rio")
-def mock_rio(host: str = "127.0.0.1", port: int = 8001) -> None:
-    """Runs the mock RiO: takes the gateway's updates and shows the record."""
-    mock = build_mock(os.environ.get("MOCK_RIO_SECRET") or mock_secret())
-    uvicorn.run(mock, host=host, port=port, loop="uvloop", access_log=False, log_level="warning")
+def mock_rio(
+    host: str = "127.0.0.1",
+    port: int = 8001,
+    store: Annotated[Path | None, typer.Option(help="Keep the record in this SQLite file.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="What goes wrong, a YAML file.")] = None,
+    session_seconds: Annotated[float, typer.Option(help="How long a SOAP token is good.")] = 1200,
+    jwks: Annotated[Path | None, typer.Option(help="Callers' public keys: the FHIR door asks for tokens.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="TLS: the server's certificate, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="TLS: its key, PEM.")] = None,
+    client_authority: Annotated[Path | None, typer.Option(help="Mutual TLS: who signs callers, PEM.")] = None,
+    mllp: Annotated[str | None, typer.Option(help="Where its HL7 v2 messages go: host:port.")] = None,
+) -> None:
+    """Runs the mock RiO: takes the gateway's updates, shows the record, goes wrong as told.
+
+    Its contract is in src/adapters/rio/README.md, its faults in src/adapters/rio/mock/README.md.
+    """
+    try:
+        mock = build_mock(
+            os.environ.get("MOCK_RIO_SECRET") or mock_secret(),
+            store=store,
+            faults=load_faults(faults) if faults else None,
+            jwks=load_jwks(jwks) if jwks else None,
+            session_seconds=session_seconds,
+            mutual=client_authority is not None,
+            mllp=read_address(mllp) if mllp else None,
+        )
+    except MockError as mistake:
+        typer.echo(mistake, err=True)
+        raise typer.Exit(2) from None
+    uvicorn.run(
+        mock,
+        host=host,
+        port=port,
+        loop="uvloop",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,  # a hanging call of a scripted fault does not hold it up
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        ssl_ca_certs=str(client_authority) if client_authority else None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if client_authority else ssl.CERT_NONE,  # the mock answers 403 itself
+    )
 
 
 @app.command("check-maps")

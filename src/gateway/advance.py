@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.hearing import heard_by
+from gateway.hearing import Written, heard_by
 from gateway.ids import instant
 from gateway.journal import journal_rows
 from gateway.later import settle
@@ -39,11 +39,13 @@ async def advance(
     *,
     said: Json | None = None,
     columns: Json | None = None,
+    request: Resource | None = None,
 ) -> tuple[Stored, list[Resource]]:
     """Stores the next version of a referral that the transaction has locked; returns it and the resources written.
 
     `told` is what the journal says of the change; `said` the Task with what the sender added to it, else the last
-    version stands; `columns` further columns of the referral's row that change.
+    version stands; `columns` further columns of the referral's row that change; `request` the version of its
+    ServiceRequest that was stored with this change, and not told of yet.
     """
     at = max(at, before.row["updated_at"])  # whoever waited for the lock came with the time of before
     version = before.standing.version + 1
@@ -60,7 +62,10 @@ async def advance(
     changed = {"status": standing.status, "task_status": content["status"], "version": version, "updated_at": at}
     row = before.row | (columns or {}) | changed | {"standing": referrals.standing_column(standing)}
     after = Stored(row, standing)
-    heard = heard_by(await referrals.listeners(connection), organisation, before.row["hub_id"])
+    agreeing = await _make_agree(connection, before, after, at)
+    requests = [one for one in [request, *agreeing] if one and one.type == "ServiceRequest"]
+    written = [Written(one.type, one.id, one.version, one.content) for one in [task, *requests]]
+    heard = heard_by(await referrals.listeners(connection), organisation, before.row["hub_id"], written)
     await referrals.save(connection, before, after)
     await resources.save_keys(connection, organisation, task, shown)
     await referrals.insert(
@@ -70,7 +75,7 @@ async def advance(
             *journal_rows(row, dump(content), applied.event_type, told, caller, context, heard, at),
         ],
     )
-    return after, [task, *await _make_agree(connection, before, after, at)]
+    return after, [task, *agreeing]
 
 
 def _part_rows(row: Json, applied: Applied, at: datetime) -> list[Rows]:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import structlog
 from fastapi import FastAPI
 
-from gateway import errors, fetching
+from gateway import errors, fetching, subscribing
+from gateway.again import Again
 from gateway.arrival import Gateway
 from gateway.audit import Audit
 from gateway.delivery import run
@@ -30,7 +31,7 @@ log = structlog.get_logger()
 def build_app(settings: Settings) -> FastAPI:
     """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere."""
     store = Store(settings.database_url, settings.database_connections)
-    directory = Directory(store)
+    directory = Directory(store, settings.directory_seconds)
     gatekeeper = Gatekeeper(token_secret(settings.token_secret_file), settings.base_url, settings.token_seconds)
 
     @contextlib.asynccontextmanager
@@ -65,16 +66,18 @@ def build_app(settings: Settings) -> FastAPI:
     add_fhir_routes(app)
     app.include_router(router)
     app.include_router(identity.router)
+    app.add_middleware(Again)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app
 
 
 async def work(gateway: Gateway, stop: asyncio.Event) -> None:
-    """Delivers what is due, and fetches what is awaited, until `stop` is set. One does not go on without the other."""
+    """Delivers what is due, fetches what is awaited, keeps Subscriptions, until `stop` is set. None goes on alone."""
     async with asyncio.TaskGroup() as group:
         group.create_task(run(gateway.store, gateway.settings, stop))
         group.create_task(fetching.run(gateway, stop))
+        group.create_task(subscribing.run(gateway.store, gateway.settings, stop))
 
 
 def _tell_of_failure(worker: asyncio.Task[None]) -> None:

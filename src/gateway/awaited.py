@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.arrival import Gateway, Revision
 from gateway.errors import IllegalMove, VersionConflict
-from gateway.ids import instant, now
+from gateway.hearing import Written
+from gateway.ids import instant, next_moment
 from gateway.journal import journal_rows
 from gateway.security import Caller
 from gateway.store.engine import Rows
@@ -52,7 +53,7 @@ async def tell(
 ) -> Resource:
     """The version after `before`, stored; `said` is the Task with what the sender added to it, else `before` stands.
     Raises IntegrityError when somebody else stored a version at this moment."""
-    at = max(now(), before.updated_at)
+    at = max(next_moment(), before.updated_at)
     content = awaited_task(said or before.content, before.version + 1, instant(at), instant(since), state, reason)
     task = Resource("Task", before.id, before.version + 1, at, content)
     await insert(connection, version_rows(gateway, caller, context, task, state, reason))
@@ -65,7 +66,8 @@ def version_rows(
 ) -> list[Rows]:
     row = {"organisation": caller.organisation, "id": task.id, "version": task.version}
     change = {"to": state} | ({"reason": reason} if reason else {})
-    heard = gateway.directory.heard_by(caller.organisation, None)
+    written = [Written("Task", task.id, task.version, task.content)]
+    heard = gateway.directory.heard_by(caller.organisation, None, written)
     return journal_rows(row, dump(task.content), state, change, caller, context, heard, task.updated_at)
 
 

@@ -16,13 +16,20 @@ from typing import Any
 import orjson
 import structlog
 
+from adapters.bars.messages import BarsMessages
 from adapters.ports import Adapter, Answer, Update
+from adapters.rio.adapter import RioRecord
 from adapters.rio.callback import FhirCallback
+from adapters.subscription.resthook import RestHook
+from adapters.webhook.events import SignedEvents
 from gateway.health import FAILING_AFTER
+from gateway.hearing import SUBSCRIPTION
 from gateway.ids import now
 from gateway.settings import Settings
+from gateway.store.asked import asked_by
 from gateway.store.deliveries import Claimed, Outcome, Ready, claim, ready, release, take_probe, told_beside
 from gateway.store.engine import Store
+from gateway.store.events import number
 from gateway.store.outcomes import finish
 from gateway.store.wake import first_of
 
@@ -41,12 +48,24 @@ async def run(
     store: Store, settings: Settings, stop: asyncio.Event, adapters: Mapping[str, Adapter] | None = None
 ) -> None:
     """Delivers until `stop` is set, then lets what is on its way arrive. `adapters` are by kind of destination."""
-    adapters = adapters or {"fhir-callback": FhirCallback(settings.send_timeout_seconds, PLACES)}
+    adapters = adapters or build_adapters(settings)
     try:
         await Worker(store, settings, stop, adapters).run()
     finally:
         for adapter in adapters.values():
             await adapter.close()
+
+
+def build_adapters(settings: Settings) -> dict[str, Adapter]:
+    """An adapter for each kind of destination (`gateway.parties.destinations`)."""
+    seconds = settings.send_timeout_seconds
+    return {
+        "fhir-callback": FhirCallback(seconds, PLACES),
+        "rio": RioRecord(seconds),
+        "bars-message": BarsMessages(seconds, PLACES),
+        "webhook": SignedEvents(seconds, PLACES, settings.base_url),
+        SUBSCRIPTION: RestHook(f"{settings.base_url}/FHIR/R4", seconds),
+    }
 
 
 def next_wait(attempt: int, answer: Answer, retry_seconds: Sequence[float], chance: float) -> float | None:
@@ -109,6 +128,9 @@ class Worker:
         """Claims for each destination that has room, starts to send; returns the seconds until there may be more."""
         busy = [destination for destination in self.taken if not self._room(destination)]
         waiting = await ready(self.store, busy)  # a look first: a claim locks, and wakes whoever waits for commits
+        if unnumbered := [one.destination_id for one in waiting if one.unnumbered]:
+            await number(self.store, unnumbered)
+            waiting = await ready(self.store, busy)
         if not waiting or waiting[0].due_at > now():
             return min(self.settings.poll_seconds, seconds_until(waiting[0].due_at) if waiting else LONGEST_PAUSE)
         moment = now()
@@ -178,9 +200,11 @@ class Worker:
             return Answer("answer", milliseconds, answer=f"(the adapter failed: {type(trouble).__name__})")
 
     async def _update(self, claimed: Claimed, adapter: Adapter) -> Update:
-        referral = focus = None
+        referral = focus = request = None
         if adapter.needs_referral or claimed.focus:
             referral, focus = await told_beside(self.store, claimed, with_referral=adapter.needs_referral)
+        if adapter.needs_referral:
+            request = await asked_by(self.store, claimed)
         return Update(
             delivery_id=claimed.id,
             task_id=claimed.referral_id,
@@ -195,8 +219,9 @@ class Worker:
             unsure=claimed.attempt > 1,
             previous=claimed.previous,
             referral=orjson.loads(referral) if referral else None,
+            request=request,
             event_number=claimed.event_number,
-            focus=orjson.loads(focus) if focus else None,
+            focus=focus.encode() if focus else None,
         )
 
     def _decide(self, claimed: Claimed, at: datetime, answer: Answer) -> Outcome:
@@ -204,6 +229,8 @@ class Worker:
         state, due_at, failure, down = "delivered", at, None, False
         if not answer.delivered:
             wait = next_wait(claimed.attempt, answer, schedule, random.random())  # noqa: S311 - jitter
+            if wait is None and claimed.event_number:  # no gap: its Subscription is in error until the client is back
+                wait = max(schedule)
             state = "dead" if wait is None else "due"
             due_at = now() + timedelta(seconds=wait or 0)
             failure, down = failure_of(answer), is_down(answer)

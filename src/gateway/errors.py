@@ -15,7 +15,9 @@ from starlette.exceptions import HTTPException
 
 FHIR_JSON = "application/fhir+json"
 NHS_ERROR_SYSTEM = "https://fhir.nhs.uk/CodeSystem/http-error-codes"
-NO_DELETE = "Nothing of a health record is deleted here: update it, with the status entered-in-error."
+NO_DELETE = (
+    "Nothing of a health record is deleted here: update it, with the status entered-in-error (a Subscription with off)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,7 @@ def _correlation_id(request: Request) -> str:
 
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
+    request.state.refused = error  # for gateway.again
     return answer(error, _correlation_id(request))
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-FAILING_AFTER = 3  # attempts in a row that met trouble of the destination itself
+FAILING_AFTER = 3  # failures in a row of the destination itself
 LONGEST_PROBE_WAIT = 60.0  # seconds: so long after it is back, at most, deliveries go on
 
 
 class Sign(Protocol):
     """What an attempt says of its destination."""
 
+    @property
+    def at(self) -> datetime: ...
     @property
     def ended_at(self) -> datetime: ...
     @property
@@ -37,6 +39,7 @@ class Health:
     failures: int
     failing_since: datetime | None
     not_before: datetime | None
+    probing_until: datetime | None
     alerted_at: datetime | None
     version: str | None
     last_success_at: datetime | None
@@ -55,24 +58,23 @@ def _after(health: Health, sign: Sign, chance: float) -> Health:
     at = sign.ended_at
     if sign.version:
         health = replace(health, version=sign.version)
-    if sign.failure:
-        health = replace(health, last_failure_at=at, last_failure=sign.failure)
-    else:
-        health = replace(health, last_success_at=at)
     if sign.failure and sign.blames_destination:
-        failures = health.failures + 1
-        health = replace(health, failures=failures, failing_since=health.failing_since or at)
+        # Sends that were under way together and failed together are one failure.
+        failures = health.failures + (not health.failures or sign.at >= (health.last_failure_at or sign.at))
+        health = replace(health, failures=failures, failing_since=health.failing_since or at, probing_until=None)
         if health.state in {"healthy", "failing"} and failures >= FAILING_AFTER:
             waits_until = at + timedelta(seconds=probe_wait(failures, chance))
-            health = replace(health, state="failing", not_before=waits_until)
+            health = replace(health, state="failing", not_before=max(waits_until, health.not_before or waits_until))
     else:  # it took it, or refused this one: it is there
         health = replace(health, failures=0, failing_since=None)
         if health.state == "failing":
-            health = replace(health, state="healthy", not_before=None)
+            health = replace(health, state="healthy", not_before=None, probing_until=None)
     if sign.leave_alone:
         asked = at + timedelta(seconds=sign.leave_alone)
         health = replace(health, not_before=max(asked, health.not_before or asked))
-    return health
+    if sign.failure:
+        return replace(health, last_failure_at=max(at, health.last_failure_at or at), last_failure=sign.failure)
+    return replace(health, last_success_at=at)
 
 
 def probe_wait(failures: int, chance: float) -> float:

@@ -3,14 +3,32 @@
 import os
 import secrets
 import time
-from datetime import UTC, datetime
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+
+MILLISECOND = timedelta(milliseconds=1)
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+_closed = ContextVar("closed", default=LONG_AGO)
 
 
 def now() -> datetime:
     """UTC, whole milliseconds: what is stored is exactly what a FHIR instant shows."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def next_moment() -> datetime:
+    """The time to store a change under: now, or just after the moment that is closed for it (`close_moment`)."""
+    return max(now(), _closed.get() + MILLISECOND)
+
+
+def close_moment(moment: datetime) -> None:
+    """What is stored from now on for the request in hand is dated later than this: polls have gone past it
+    (store.polls). For this request only: were one machine's clock years ahead, not all would follow it there."""
+    _closed.set(max(_closed.get(), moment))
 
 
 @lru_cache(maxsize=128)  # one request shows its one moment many times

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from gateway.hearing import Heard
-from gateway.ids import new_id
+from gateway.ids import new_id, now
 from gateway.security import Caller
 from gateway.store.engine import Rows
 from gateway.store.schema import delivery, event, resource
@@ -89,7 +89,7 @@ def _due(organisation: str, referral_id: str, number: int, heard: Heard, at: dat
         "focus": heard.focus,
         "event_number": heard.event_number,
         "state": "due",
-        "due_at": at,
+        "due_at": min(at, now()),  # a change may be dated ahead of the clock, where another machine's is ahead
         "attempts": 0,
         "created_at": at,
     }

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from gateway.errors import FHIR_JSON, Conflict
-from gateway.ids import new_id, now
+from gateway.ids import new_id, next_moment
 from gateway.security import Caller
 from gateway.store.engine import Store
 from gateway.store.schema import message
@@ -27,7 +27,7 @@ class Received:
     body: bytes
     kept: bytes | None = None
     id: str = field(default_factory=new_id)
-    at: datetime = field(default_factory=now)
+    at: datetime = field(default_factory=next_moment)
 
     @property
     def stored(self) -> bytes:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.advance import advance
 from gateway.changes import CancellationAnswered, Change, Move, OfPrescription, Recorded
 from gateway.errors import NotFound, VersionConflict
-from gateway.ids import now
+from gateway.ids import next_moment
 from gateway.lifecycle import Actor
 from gateway.messages import Answer, Received
 from gateway.once import once
@@ -50,7 +50,7 @@ async def record(
             raise NotFound
         if expected not in {None, before.standing.version}:
             raise VersionConflict
-        at = now()
+        at = next_moment()
         applied = apply(before.standing, change, ACTORS[caller.role], at)
         after, _ = await advance(connection, caller, context, before, applied, _told(before, applied, change), at)
         return answer(after)

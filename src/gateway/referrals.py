@@ -21,7 +21,8 @@ from gateway.errors import (
     Unavailable,
     VersionConflict,
 )
-from gateway.ids import instant, new_id, now
+from gateway.hearing import Written
+from gateway.ids import instant, new_id, next_moment
 from gateway.journal import journal_rows
 from gateway.messages import Answer, Received, first_answer, message_row
 from gateway.own_names import claim_rows, name_referral, own_names, raise_if_referred, refuse_same_names
@@ -86,8 +87,11 @@ async def accept(
     Rejected with every finding when a referral is unsafe or unworkable, AlreadyReferred when the sender used its name
     before, Conflict when the X-Request-Id was used for something else; in a trial, Judged. Then nothing of it is kept.
     """
-    at = now()
+    at = next_moment()
     for kept in arrival.resources:
+        if kept.version == 1:  # stamped when it came; this may be a further try
+            kept.updated_at = at
+            kept.stamp()
         if kept.type == "ServiceRequest":
             name_referral(kept.content)
     refuse_same_names(arrival)
@@ -282,10 +286,14 @@ def _refer(
         {"to": "submitted"},
         caller,
         context,
-        gateway.directory.heard_by(caller.organisation, hub["id"]),
+        gateway.directory.heard_by(caller.organisation, hub["id"], [_written(task), _written(asked.service_request)]),
         at,
     )
     return Accepted(referral_id, reference, task, findings, rows)
+
+
+def _written(kept: Resource) -> Written:
+    return Written(kept.type, kept.id, kept.version, kept.content)
 
 
 def _id_of(reference: str | None) -> str | None:

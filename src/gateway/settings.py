@@ -37,6 +37,10 @@ class Settings(BaseSettings):
         pattern="^(reject|warn|off)$",
         description="What a wrong check digit does; many official examples fail it, so sandboxes may warn.",
     )
+    directory_seconds: float = Field(
+        default=10,
+        description="How old what a process knows of parties may be; a FHIR Subscription is active after that.",
+    )
     worker: bool = Field(
         default=True, description="Whether `gateway serve` also delivers; off where `gateway work` runs alone."
     )

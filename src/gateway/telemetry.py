@@ -83,9 +83,7 @@ class Telemetry:
         except Exception as error:
             known = _known(error)
             if known is not error:
-                log.error(
-                    "crashed", error=type(error).__name__, at=_where(error), correlation_id=context.correlation_id
-                )
+                log.error("crashed", error=type(error).__name__, at=where(error), correlation_id=context.correlation_id)
             if "status" in sent:  # too late for another answer
                 raise
             await answer(known, context.correlation_id)(scope, receive, send_with_ids)
@@ -150,6 +148,6 @@ def _template(app: Any, endpoint: Any) -> str:
     return next(str(route.path) for route in app.routes if getattr(route, "endpoint", None) is endpoint)
 
 
-def _where(error: BaseException) -> list[str]:
+def where(error: BaseException) -> list[str]:
     """File, line and function of each frame: an exception's message may repeat data, its place cannot."""
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)][-6:]

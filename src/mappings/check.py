@@ -23,6 +23,7 @@ COMPLETE = {  # maps that must have a row for every code of a vocabulary of ours
     "closure-task-status": "closure-reason",
     "closure-business-status": "closure-reason",
     "rejected-reason": "not-accepted-reason",
+    "closure-rejected-reason": "closure-reason",
     "dos-rejected-reason": "not-accepted-reason",
     "prescription-category": "prescription-category",
     "measure-tool": "measure-tool",

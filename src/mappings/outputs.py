@@ -39,13 +39,14 @@ def _closing(standing: Json) -> Iterator[Json]:
 
 
 def _prescription(prescription: Json) -> Iterator[Json]:
-    """The prescription with its status, then the sessions attended; of those planned, while that is no more."""
+    """The prescription with its status and why, then the sessions attended; of those planned, while that is no more."""
     status, category = vocabulary("prescription-status"), vocabulary("prescription-category")
     categories = ", ".join(category.display(code) for code in prescription["categories"])
     where = f"{prescription['service']}, {prescription['provider']}"
     known = status.target(prescription["status"])
     value: Json = {"coding": [known.coding()]} if known else {}
-    value["text"] = f"{where}: {status.display(prescription['status']).lower()}"
+    reason = f" ({prescription['status_reason']})" if prescription.get("status_reason") else ""
+    value["text"] = f"{where}: {status.display(prescription['status']).lower()}{reason}"
     yield {
         "id": prescription["id"],
         **_output("social-prescription", f"Social prescription: {categories}", valueCodeableConcept=value),

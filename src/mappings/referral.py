@@ -117,7 +117,7 @@ class SharedDocument(Shape):
 class Referral(Shape):
     """What the clinician asked for, in the words of the social-prescribing side, as last amended by the referrer."""
 
-    route: Literal["epr-api", "epr-message"]
+    route: Literal["epr-api", "epr-message", "epr-hl7v2"]
     urgency: Literal["routine", "soon", "urgent"]
     submitted_at: str | None = None
     person: Person

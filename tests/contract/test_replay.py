@@ -16,15 +16,18 @@ import respx
 from fastapi import FastAPI
 from tests.app import BASE, Running, start
 from tests.contract.written import Written
+from tools.contract.pushed import BARS
 from tools.contract.stage import set_stage
 from tools.contract.telling import FORM, Exchange
 
 import adapters.http
 from adapters.ports import Update
-from adapters.rio.callback import FhirCallback
+from gateway.delivery import build_adapters
 from gateway.demo.parties import private_key
 from gateway.ids import instant, now
-from gateway.security.client import assertion
+from gateway.security import assertion
+from gateway.settings import Settings
+from gateway.validation import check, parse
 
 Json = dict[str, Any]
 Story = tuple[FastAPI, list[Exchange]]
@@ -131,27 +134,58 @@ def test_the_schemas_refuse_what_is_not_r4(written: Written) -> None:
     assert written.wrong_in_body(*transaction, bundle)
 
 
+@pytest.mark.parametrize(
+    ("kind", "webhook", "method", "place"),
+    [
+        ("fhir-callback", "taskUpdate", "put", "/Task/t1"),
+        ("bars-message", "barsResponse", "post", "/$process-message"),
+        ("webhook", "referralEvent", "post", ""),
+    ],
+)
 @respx.mock
-async def test_an_update_is_pushed_as_described(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    update = written.gateway["webhooks"]["taskUpdate"]["put"]
-    body = json.dumps(update["requestBody"]["content"]["application/fhir+json"]["examples"]["task"]["value"]).encode()
-    secret = "whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz"
-    pushed = respx.put("https://epr.example/FHIR/R4/Task/t1").respond(204)
-    callback = FhirCallback(seconds=1)
+async def test_what_is_pushed_is_as_described(
+    written: Written, monkeypatch: pytest.MonkeyPatch, kind: str, webhook: str, method: str, place: str
+) -> None:
+    described = written.pushed(webhook, method)
+    shown = written.pushed("taskUpdate", "put")["requestBody"]["content"]["application/fhir+json"]["examples"]["task"]
+    url = "https://epr.example/FHIR/R4"
+    pushed = respx.request(method, f"{url}{place}").respond(204)
+    adapters_by_kind = build_adapters(Settings())
 
     async def looked_up(url: str, *, private: bool) -> list[str]:
         return ["epr.example"]
 
     monkeypatch.setattr(adapters.http, "addresses_of", looked_up)
-    answer = await callback.send(
-        Update("d1", "t1", 3, body, "accepted", datetime.now(UTC), "c1", "https://epr.example/FHIR/R4", secret)
+    secret = "whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz"
+    id_ = "01981f3e-9c00-7000-8000-000000000001"
+    body = json.dumps(shown["value"]).encode()
+    answer = await adapters_by_kind[kind].send(
+        Update(id_, "t1", 3, body, "accepted", datetime.now(UTC), str(uuid4()), url, secret, BARS)
     )
-    await callback.close()
+    for each in adapters_by_kind.values():
+        await each.close()
 
     assert answer.delivered
-    headers = pushed.calls.last.request.headers
-    for parameter in update["parameters"]:
-        assert re.search(parameter["schema"].get("pattern", "."), headers[parameter["name"]])
-    assert {name for name in headers if name.startswith(("webhook-", "x-"))} == {
-        parameter["name"].lower() for parameter in update["parameters"]
+    request = pushed.calls.last.request
+    (media_type,) = described["requestBody"]["content"]
+    assert request.headers["content-type"] == media_type
+    assert written.wrong_in_pushed(webhook, method, json.loads(request.content)) == []
+    always = [parameter for parameter in described["parameters"] if parameter.get("required")]
+    for parameter in always:
+        assert re.search(parameter["schema"].get("pattern", "."), request.headers[parameter["name"]])
+    assert {name for name in request.headers if name.startswith(("webhook-", "x-", "nhsd-", "use-"))} == {
+        parameter["name"].lower() for parameter in always
     }
+
+
+@pytest.mark.parametrize(
+    ("webhook", "method"), [("taskUpdate", "put"), ("barsResponse", "post"), ("referralEvent", "post")]
+)
+def test_the_examples_of_what_is_pushed_are_as_described(written: Written, webhook: str, method: str) -> None:
+    (content,) = written.pushed(webhook, method)["requestBody"]["content"].values()
+
+    for example in content["examples"].values():
+        assert written.wrong_in_pushed(webhook, method, example["value"]) == []
+        if webhook != "referralEvent":
+            assert check(parse(json.dumps(example["value"]).encode())) == []
+    assert written.wrong_in_pushed(webhook, method, {"resourceType": "Patient", "birthDate": "soon"})

@@ -44,6 +44,18 @@ class Written:
         (media_type,) = self.operation(method, path)["requestBody"]["content"]
         return self._findings(path, f"{_place(method, path)}/requestBody/content/{_step(media_type)}/schema", body)
 
+    def pushed(self, name: str, method: str) -> Json:
+        """The webhook of this name: what others serve, and the gateway calls."""
+        hooks = self.gateway["webhooks"] | self.platform["webhooks"]
+        found: Json = hooks[name][method]
+        return found
+
+    def wrong_in_pushed(self, name: str, method: str, body: Any) -> list[str]:
+        path = "" if name in self.gateway["webhooks"] else "/platform"
+        (media_type,) = self.pushed(name, method)["requestBody"]["content"]
+        place = f"#/webhooks/{name}/{method}/requestBody/content/{_step(media_type)}/schema"
+        return self._findings(path, place, body)
+
     def wrong_in_answer(self, method: str, path: str, answer: httpx.Response) -> list[str]:
         """What differs from what is said of this status and media type; nothing is said of an empty answer."""
         if not answer.content:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import select
 
 from adapters.ports import Adapter
@@ -73,18 +74,24 @@ class Epr:
         (await self.client.post("/faults", json=faults)).raise_for_status()
 
 
-@pytest.fixture
-async def epr(secret: str) -> AsyncIterator[Epr]:
-    config = uvicorn.Config(build_mock(secret), port=0, log_level="critical", lifespan="off", ws="none")
+@asynccontextmanager
+async def serving(mock: FastAPI) -> AsyncIterator[Epr]:
+    config = uvicorn.Config(mock, port=0, log_level="critical", lifespan="off", ws="none")
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
         await asyncio.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         yield Epr(f"http://127.0.0.1:{port}/FHIR/R4", client)
     server.should_exit = True
-    await serving
+    await running
+
+
+@pytest.fixture
+async def epr(secret: str) -> AsyncIterator[Epr]:
+    async with serving(build_mock(secret)) as epr:
+        yield epr
 
 
 @dataclass

@@ -1,25 +1,17 @@
 """The client side of the EPR's callback: what each answer means, and what no answer can do to the gateway."""
 
-import asyncio
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import respx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import Webhook
 
 import adapters.http
-from adapters.ports import Answer, Update
+from adapters.ports import Update
 from adapters.rio.callback import FhirCallback
 
 URL = "https://epr.example/FHIR/R4"
@@ -172,154 +164,3 @@ async def test_trouble_on_the_way_says_how_far_it_got(
     answer = await callback.send(update)
 
     assert (answer.phase, answer.status, answer.delivered) == (phase, None, False)
-
-
-# --- neighbours that misbehave, over real sockets --------------------------------------------------------------------
-
-Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def neighbour(speak: Speak, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """A server that reads one request and then does as it likes; yields its address."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
-            await speak(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=tls)
-    async with server:
-        yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-def to(url: str, update: Update, **options: Any) -> Update:
-    return an_update(url, update.body, update.secret, **options)
-
-
-async def test_a_redirect_is_not_followed(callback: FhirCallback, update: Update) -> None:
-    visitors = []
-
-    async def elsewhere(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visitors.append(writer)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    async with neighbour(elsewhere) as other:
-
-        async def redirect(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(f"HTTP/1.1 307 Moved\r\nLocation: {other}/\r\nContent-Length: 0\r\n\r\n".encode())
-
-        async with neighbour(redirect) as url:
-            answer = await callback.send(to(url, update))
-
-    assert (answer.status, answer.delivered, visitors) == (307, False, [])
-
-
-async def test_an_answer_of_a_gigabyte_is_not_read(callback: FhirCallback, update: Update) -> None:
-    written = 0
-
-    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal written
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-        while written < 1_000_000_000:
-            writer.write(b"x" * 65_536)
-            await writer.drain()
-            written += 65_536
-
-    async with neighbour(flood) as url:
-        answer = await callback.send(to(url, update))
-
-    assert answer.delivered  # its status had come
-    assert len(answer.answer) < 100
-    assert written < 50_000_000  # what fits in the buffers between us
-
-
-async def test_an_answer_that_drips_is_cut_off(callback: FhirCallback, update: Update) -> None:
-    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Patience: much\r\n" * 100:
-            writer.write(bytes([byte]))
-            await writer.drain()
-            await asyncio.sleep(0.05)
-
-    async with neighbour(drip) as url:
-        answer = await callback.send(to(url, update))
-
-    assert (answer.phase, answer.status, answer.delivered) == ("answer", None, False)
-
-
-@pytest.mark.parametrize(
-    "noise", [b"", b"not HTTP at all\r\n\r\n", b"HTTP/1.1 999999 ?\r\n\r\n", b"\x16\x03\x01\x00" * 50]
-)
-async def test_what_is_no_http_is_no_answer(callback: FhirCallback, update: Update, noise: bytes) -> None:
-    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(noise)
-
-    async with neighbour(speak) as url:
-        answer = await callback.send(to(url, update))
-
-    assert (answer.phase, answer.delivered) == ("answer", False)
-
-
-async def test_a_refused_destination_is_a_failed_attempt(callback: FhirCallback, update: Update) -> None:
-    answer = await callback.send(to("http://epr.example/FHIR/R4", update))
-
-    assert (answer.phase, answer.delivered) == ("connect", False)
-    assert "https://" in answer.answer
-
-
-# --- mutual TLS ------------------------------------------------------------------------------------------------------
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1, which is its own authority, and its key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / f"{name}.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    (folder / f"{name}.key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    return folder / f"{name}.pem", folder / f"{name}.key"
-
-
-async def test_mutual_tls_and_nothing_less(tmp_path: Path, update: Update) -> None:
-    epr, ours = certificate(tmp_path, "epr"), certificate(tmp_path, "gateway")
-    strict = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ours[0])
-    strict.load_cert_chain(*epr)
-    strict.verify_mode = ssl.CERT_REQUIRED
-
-    async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        await writer.drain()
-
-    async def send(url: str, **tls: Path) -> Answer:
-        callback = FhirCallback(2)
-        try:
-            return await callback.send(to(url, update, tls=tls))
-        finally:
-            await callback.close()
-
-    async with neighbour(take, strict) as url:
-        known = await send(url, certificate=ours[0], key=ours[1], authority=epr[0])
-        nameless = await send(url, authority=epr[0])
-        unknown_authority = await send(url, certificate=ours[0], key=ours[1])
-
-    assert known.delivered
-    assert not nameless.delivered
-    assert (unknown_authority.delivered, unknown_authority.phase) == (False, "tls")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,9 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc.jwk import ECKey, KeySet
 from standardwebhooks import Webhook
+from tests.certificates import certificate
+from tests.mock_rio.rio import served
 
 import adapters.rio
+from adapters.rio.mock import build_mock
+from gateway.security import token_request
 
 Task = dict[str, Any]
 Make = Callable[..., Task]
@@ -63,10 +69,14 @@ async def test_r1_it_takes_a_task_and_nothing_else(epr: Any, put: Any, a_task: M
         {"resourceType": "Patient"},
         {"status": None},
         {"meta": {"versionId": "one", "lastUpdated": "today"}},
+        {"meta": {"versionId": "9" * 30, "lastUpdated": "2026-01-12T10:12:00Z"}},
+        {"for": ["Patient/1"]},
     ):
         answer = await put(a_task() | wrong, webhook_id="d1")
         assert (answer.status_code, issue_code(answer)) in ((400, "structure"), (400, "invalid"))
     assert len((await epr.record())["referrals"]) == 1
+    odd = {"businessStatus": {"coding": [{"code": {}}]}, "note": [{"text": ["x"]}]}  # it files what it can
+    assert (await put(a_task(reference="SP-2") | odd)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -168,3 +178,101 @@ async def test_r8_a_fault_may_come_inside_a_200(epr: Any, put: Any, a_task: Make
 
     assert (answer.status_code, answer.json()["issue"][0]["severity"]) == (200, "error")
     assert (await epr.record())["referrals"] == {}
+
+
+async def test_r9_what_it_holds_can_be_read_back(epr: Any, put: Any, a_task: Make) -> None:
+    task = a_task()
+    assert (await epr.client.get(f"/FHIR/R4/Task/{task['id']}")).status_code == 404
+    await put(task)
+    newer = a_task(2, task["id"]) | {"note": [{"text": "Zoë"}]}
+    await put(newer)
+
+    held = await epr.client.get(f"/FHIR/R4/Task/{task['id']}")
+
+    assert (held.status_code, held.headers["etag"], held.json()) == (200, 'W/"2"', newer)
+
+
+async def test_r10_a_version_is_filed_only_upon_the_one_it_was_made_from(epr: Any, put: Any, a_task: Make) -> None:
+    task = a_task()
+    await put(task)
+
+    missed = await put(a_task(3, task["id"]), If_Match='W/"2"')
+    assert (missed.status_code, issue_code(missed)) == (412, "conflict")
+    assert (await put(a_task(2, task["id"]), If_Match='W/"1"')).status_code == 200
+    assert (await put(a_task(2, task["id"]), If_Match='W/"1"')).status_code == 200  # a repeat, though 2 is held now
+    assert (await put(a_task(3, task["id"]), If_Match="two")).status_code == 400
+    assert await epr.versions("SP-1111-2222-3333") == [1, 2]
+    assert (await put(a_task(1), If_Match='W/"0"')).status_code == 200  # none is held
+
+
+async def test_r11_the_provenance_is_kept_with_the_version(epr: Any, put: Any, a_task: Make) -> None:
+    provenance = {"resourceType": "Provenance", "recorded": "2026-01-12T10:12:00Z"}
+
+    assert (await put(a_task(), X_Provenance=json.dumps(provenance))).status_code == 200
+    for wrong in ("Dr Osei", "[]", '{"resourceType": "Task"}', json.dumps(provenance | {"target": []})):
+        assert (await put(a_task(), X_Provenance=wrong)).status_code == 400
+
+    [update] = (await epr.record())["referrals"]["SP-1111-2222-3333"]
+    assert update["provenance"] == provenance
+    assert "with Provenance" in (await epr.client.get("/")).text
+
+
+@pytest.fixture
+def key() -> ECKey:
+    return ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
+
+
+async def test_r12_where_tokens_are_asked_for_they_are_given_for_a_key(
+    secret: str, key: ECKey, a_task: Make, put: Any, epr: Any
+) -> None:
+    mock = build_mock(secret, jwks=KeySet([key]))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(mock), base_url="http://epr.test") as client:
+        epr.client = client
+        refused = await put(a_task())
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert (await client.get("/FHIR/R4/Task/t1")).status_code == 401
+
+        where = (await client.get("/FHIR/R4/.well-known/smart-configuration")).json()["token_endpoint"]
+        form = token_request("gateway", key.as_dict(private=True), where)
+        given = (await client.post(where, data=form)).json()
+        authorization = f"Bearer {given['access_token']}"
+
+        assert (await put(a_task(), Authorization=authorization)).status_code == 200
+        again = await client.post(where, data=form)
+        assert (again.status_code, again.json()["error"]) == (400, "invalid_client")  # an assertion is good once
+
+
+async def test_r12_no_token_for_another_key_or_another_place(secret: str, key: ECKey) -> None:
+    mock = build_mock(secret, jwks=KeySet([key]))
+    other = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
+    where = "http://epr.test/oauth2/token"
+    right, wrong = key.as_dict(private=True), other.as_dict(private=True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(mock), base_url="http://epr.test") as client:
+        for form in (
+            token_request("gateway", wrong, where),
+            token_request("gateway", right, "http://elsewhere.test/oauth2/token"),
+            token_request("gateway", right, where) | {"client_assertion": "a.b.c"},
+            token_request("gateway", right, where) | {"grant_type": "password"},
+            {},
+        ):
+            answer = await client.post(where, data=form)
+            assert (answer.status_code, "access_token" in answer.json()) == (400, False)
+
+
+async def test_r12_where_certificates_are_asked_for_none_is_refused(
+    secret: str, tmp_path: Path, put: Any, epr: Any, a_task: Make
+) -> None:
+    ours, theirs = certificate(tmp_path, "epr"), certificate(tmp_path, "gateway")
+    tls: dict[str, Any] = {"ssl_certfile": ours[0], "ssl_keyfile": ours[1]}
+    tls |= {"ssl_ca_certs": str(theirs[0]), "ssl_cert_reqs": ssl.CERT_OPTIONAL}
+    async with served(build_mock(secret, mutual=True), **tls) as url:
+        for shown, status in ((None, 403), (theirs, 200)):
+            known = ssl.create_default_context(cafile=ours[0])
+            if shown:
+                known.load_cert_chain(*shown)
+            async with httpx.AsyncClient(base_url=url, verify=known, trust_env=False) as client:
+                epr.client = client
+                assert (await put(a_task())).status_code == status
+                soap = await client.post("/API/4.0/ApiService")
+                assert soap.status_code == (status if status == 403 else 415)
+                assert (await client.get("/")).status_code == 200  # whoever looks needs none

@@ -59,7 +59,7 @@ async def test_a_destination_registered_in_one_process_hears_of_the_next_change_
     directory, slow = Directory(other), 3600
     directory._seconds = slow
     await directory.refresh()
-    assert directory.heard_by(TRUST, None) == []
+    assert directory.heard_by(TRUST, None, []) == []
 
     async with watching(other, works=True):
         await directory.refresh()
@@ -67,7 +67,7 @@ async def test_a_destination_registered_in_one_process_hears_of_the_next_change_
         await asyncio.sleep(0.2)
         await directory.refresh()
 
-    assert [one.destination_id for one in directory.heard_by(TRUST, None)] == ["epr"]
+    assert [one.destination_id for one in directory.heard_by(TRUST, None, [])] == ["epr"]
 
 
 async def test_the_process_that_registers_knows_it_without_being_told(store: Store) -> None:
@@ -77,7 +77,7 @@ async def test_the_process_that_registers_knows_it_without_being_told(store: Sto
     await _register(store, "epr")
     await directory.refresh()
 
-    assert [one.destination_id for one in directory.heard_by(TRUST, None)] == ["epr"]
+    assert [one.destination_id for one in directory.heard_by(TRUST, None, [])] == ["epr"]
 
 
 async def test_what_is_rolled_back_is_not_registered_anew(store: Store) -> None:
@@ -97,7 +97,7 @@ async def test_what_is_registered_during_a_read_is_read_again(store: Store) -> N
         group.create_task(_register(store, "epr"))
     await directory.refresh()
 
-    assert [one.destination_id for one in directory.heard_by(TRUST, None)] == ["epr"]
+    assert [one.destination_id for one in directory.heard_by(TRUST, None, [])] == ["epr"]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from tests.app import Running, message_bundle, reference_in, referral_bundle, resource_of, task_in
 
+from gateway.again import TRIES
 from gateway.store.engine import Rows
 from gateway.store.schema import delivery, event, message, referral, resource
 
@@ -188,7 +189,7 @@ async def test_what_stood_in_anothers_way_is_tried_again(
 
     monkeypatch.setattr(gateway.store, "write", write_late)
     answer = await gateway.call("demo-epr", "POST", "/FHIR/R4", referral_bundle())
-    failures += [trouble] * 3
+    failures += [trouble] * 3 * TRIES
     given_up = await gateway.call("demo-epr", "POST", "/FHIR/R4", referral_bundle())
 
     assert answer.status_code == 200

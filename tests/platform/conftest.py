@@ -79,8 +79,19 @@ async def refer(store: Store) -> Refer:
             (
                 destination,
                 [
-                    {"organisation": TRUST, "id": id_, "kind": "fhir-callback", "url": "", "secret": "", "state": state}
-                    for id_, state in (("portal", "failing"), ("retired", "disabled"), ("rio", "healthy"))
+                    {
+                        "organisation": TRUST,
+                        "id": id_,
+                        "kind": "fhir-callback",
+                        "url": "",
+                        "secret": "",
+                        "owner": "Integration desk",
+                        "content": "{}",
+                        "state": state,
+                        "failures": 0,
+                        "events": 0,
+                    }
+                    for id_, state in (("portal", "failing"), ("before", "retired"), ("rio", "healthy"))
                 ],
             )
         ]
@@ -120,7 +131,7 @@ async def refer(store: Store) -> Refer:
         }
         context = RequestContext(str(uuid4()), str(uuid4()))
         async with store.reading() as connection:
-            heard = heard_by(await listeners(connection), TRUST, hub["id"])
+            heard = heard_by(await listeners(connection), TRUST, hub["id"], [])
         await store.write(
             [
                 (referral, [row]),

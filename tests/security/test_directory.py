@@ -60,9 +60,9 @@ async def test_a_directory_knows_what_is_registered(directory: Directory, docume
     assert directory.client("platform") == document["clients"][1]
     assert (directory.organisation("XAA01") or {})["name"] == "Aldmoor Trust"
     assert (directory.hub("aldmoor") or {})["advisors"] == []
-    assert directory.heard_by("XAA01", "aldmoor") == [Heard("aldmoor-rio")]
+    assert directory.heard_by("XAA01", "aldmoor", []) == [Heard("aldmoor-rio")]
     assert (directory.client("nobody"), directory.organisation("XZZ99"), directory.hub("x")) == (None, None, None)
-    assert directory.heard_by("XBB01", "aldmoor") == []
+    assert directory.heard_by("XBB01", "aldmoor", []) == []
 
 
 @pytest.mark.parametrize(("state", "hears"), [("paused", True), ("disabled", True), ("retired", False)])
@@ -75,7 +75,7 @@ async def test_only_a_retired_destination_hears_nothing(
     fresh = Directory(store)
     await fresh.refresh()
 
-    assert bool(fresh.heard_by("XAA01", None)) == hears
+    assert bool(fresh.heard_by("XAA01", None, [])) == hears
 
 
 async def test_news_that_was_not_heard_of_is_read_when_the_old_has_aged(

@@ -147,3 +147,96 @@ def test_an_agreement_that_cannot_be_kept(tmp_path: Path, document: Document, ag
         load_parties(write(tmp_path, document))
     assert told in str(mistake.value)
     assert "consent, consent-in-doubt" in str(mistake.value) or "expected" in told or "same" in told
+
+
+# --- destinations ----------------------------------------------------------------------------------------------------
+
+OAUTH = {"token_url": "https://epr.example/token", "client_id": "gateway", "key_file": "keys/gateway.jwk.json"}
+BARS: Document = {
+    "kind": "bars-message",
+    "source": "https://fhir.nhs.uk/Id/dos-service-id|2000090001",
+    "target": "https://fhir.nhs.uk/Id/dos-service-id|2000090002",
+    "sender": {"ods_code": "XBB01", "name": "Birchley Trust"},
+    "use_case": "sp1",
+}
+SECRET = "whsec_dGVzdHMtb25seS1ub3QtZm9yLXByb2R1Y3Rpb24="
+HOOK: Document = {"kind": "webhook", "secret": SECRET, "organisation": "XBB01", "hubs": ["aldmoor"]}
+
+
+def told_by(tmp_path: Path, document: Document, destination: Document) -> Any:
+    own = document["destinations"][0]
+    kept = {name: own[name] for name in ("organisation", "id", "owner", "url")}
+    kept |= {} if "kind" in destination else {"secret": own["secret"]}
+    document["destinations"][0] = kept | destination
+    return load_parties(write(tmp_path, document)).destinations[0]
+
+
+@pytest.mark.parametrize(
+    ("destination", "kind", "content"),
+    [
+        ({}, "fhir-callback", {"conditional": False, "provenance": False}),
+        (
+            {"kind": "fhir-callback", "secret": SECRET, "conditional": True, "provenance": True, "oauth": OAUTH},
+            "fhir-callback",
+            {"conditional": True, "provenance": True, "oauth": OAUTH},
+        ),
+        (
+            BARS,
+            "bars-message",
+            {
+                **{name: BARS[name] for name in ("source", "target", "sender", "use_case")},
+                "versions": {"application": "1.0.0", "api": "1.4.0"},
+            },
+        ),
+        (HOOK, "webhook", {"hubs": ["aldmoor"]}),
+        ({"kind": "webhook", "secret": SECRET}, "webhook", {}),
+    ],
+)
+def test_what_is_registered_for_a_destination(
+    tmp_path: Path, document: Document, destination: Document, kind: str, content: Document
+) -> None:
+    row = told_by(tmp_path, document, destination).row()
+
+    assert (row["kind"], row["url"]) == (kind, "https://epr.example/FHIR/R4")
+    assert row["content"] == {"private": False} | content
+    assert row["secret"] == ("" if kind == "bars-message" else SECRET)
+
+
+@pytest.mark.parametrize(
+    ("destination", "told"),
+    [
+        (
+            {"kind": "carrier-pigeon"},
+            "destinations[0]: the kind is expected to be one of fhir-callback, rio, bars-message",
+        ),
+        ({"kind": ["webhook"]}, "destinations[0]: the kind is expected to be one of"),
+        ({"conditonal": True}, "destinations[0].conditonal: there is no such entry here; is it misspelt?"),
+        ({"conditional": "maybe"}, "destinations[0].conditional: expected a valid boolean"),
+        ({"oauth": OAUTH | {"token_url": "http://epr.example/t"}}, "destinations[0].oauth.token_url: The address must"),
+        ({"oauth": {"client_id": "a"}}, "destinations[0].oauth.token_url: is missing"),
+        ({"oauth": OAUTH | {"alg": "none"}}, "destinations[0].oauth.alg: expected 'RS384', 'ES384' or 'RS512'"),
+        ({"tls": {"cert": "a.pem"}}, "destinations[0].tls.cert: there is no such entry here"),
+        (BARS | {"target": "2000090002"}, "destinations[0].target: expected system|value"),
+        (BARS | {"secret": SECRET}, "destinations[0].secret: there is no such entry here"),
+        (BARS | {"sender": {"ods_code": "x"}}, "destinations[0].sender.ods_code: expected an ODS code"),
+        (BARS | {"use_case": "a\r\nb"}, "destinations[0].use_case: expected the code of a use case"),
+        (BARS | {"versions": {"api": "2.0"}}, "destinations[0].versions.api: expected a version of the BaRS API"),
+        (HOOK | {"secret": "short"}, "destinations[0].secret: expected whsec_"),
+        (HOOK | {"hubs": []}, "destinations[0].hubs: List should have at least 1 item"),
+        (HOOK | {"hubs": ["aldmoor", "nowhere"]}, "destinations[0].hubs[1]: nowhere is not in the file"),
+        (HOOK | {"organisation": "XAA01"}, "destinations[0].hubs[0]: no platform client of XAA01 works for aldmoor"),
+        (HOOK | {"provenance": True}, "destinations[0].provenance: there is no such entry here"),
+    ],
+)
+def test_a_destination_that_cannot_be(tmp_path: Path, document: Document, destination: Document, told: str) -> None:
+    with pytest.raises(PartiesError) as mistake:
+        told_by(tmp_path, document, destination)
+
+    assert f"parties.json: {told}" in str(mistake.value)
+
+
+def test_an_entry_that_is_no_destination_at_all(tmp_path: Path, document: Document) -> None:
+    document["destinations"] = ["epr"]
+
+    with pytest.raises(PartiesError, match=r"destinations\[0\]: expected a valid dictionary"):
+        load_parties(write(tmp_path, document))

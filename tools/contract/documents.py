@@ -10,8 +10,10 @@ import yaml
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from tools.contract.pushed import bars_message, signed_event, the_task
 from tools.contract.telling import Exchange
 
+from adapters.webhook.events import CLOUD_EVENT
 from gateway.fhir.metadata import capability_statement
 from gateway.platform import identity, routes
 from gateway.platform.exchange import ToRead, ToReadDeliveries, ToWrite
@@ -54,7 +56,18 @@ class Drift(Exception):
 def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
     """openapi/gateway.yaml: kept by hand in fhir_door/, with the story's examples. Raises Drift."""
     document: Json = {}
-    for part in ("about", "system", "type", "instance", "words", "around", "webhook", "parameters", "answers"):
+    for part in (
+        "about",
+        "system",
+        "type",
+        "instance",
+        "subscription",
+        "words",
+        "around",
+        "webhook",
+        "parameters",
+        "answers",
+    ):
         _add(document, _load(f"fhir_door/{part}.yaml"))
     groups = document.pop("x-refusals")
     for operation in operations_of(document).values():
@@ -64,8 +77,13 @@ def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
     others["description"] = others["description"].format(parameters=_parameters_of_types(document))
     document["info"]["version"] = app.version
     told = [one for one in told if not one.request.path.startswith("/platform")]
-    update = next(one for one in told if one.name == "task" and one.request.method == "GET")
-    _name(document["webhooks"]["taskUpdate"]["put"]["requestBody"]["content"][update.media_type], update, update.answer)
+    task = the_task(told)
+    for place in ("put", "get"):
+        operation = document["webhooks"]["taskUpdate"][place]
+        said = operation["requestBody"] if place == "put" else operation["responses"]["200"]
+        _name(said["content"][task.media_type], task, task.answer)
+    message = document["webhooks"]["barsResponse"]["post"]["requestBody"]["content"][task.media_type]
+    _name(message, task, bars_message(task.answer))
     return _filled(document, told)
 
 
@@ -108,6 +126,10 @@ def platform_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
                 _say(document, document["paths"][route.path][method.lower()], route)
     for part in ("paths", "components"):
         document[part] = _tidy(document[part])
+    _add(document, _load("platform_webhook.yaml"))
+    event = document["webhooks"]["referralEvent"]["post"]["requestBody"]["content"][CLOUD_EVENT]
+    task = the_task(told)
+    _name(event, task, signed_event(task.answer))
     return _filled(document, [one for one in told if one.request.path.startswith("/platform")])
 
 

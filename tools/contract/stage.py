@@ -6,7 +6,7 @@ from tests.app import Running
 
 from gateway.demo.parties import demo_parties
 from gateway.parties import register
-from gateway.parties.shapes import FhirServer
+from gateway.parties.shapes import FhirServer, SubscriptionEndpoint
 from gateway.security import Caller
 
 EPR, OTHER_EPR = "demo-epr", "demo-epr-2"
@@ -14,14 +14,18 @@ READER = "demo-reader"  # may read, and nothing else
 PLATFORM, OTHER_PLATFORM = "demo-platform", "demo-platform-2"
 TRUST = "XND01"
 SERVER = "https://fhir.northdale.example/R4"
+HOOK = "https://hooks.northdale.example"
 
 
 async def set_stage(running: Running, keys: Path) -> None:
     """Registers them with a gateway that has the demo's parties, whose keys are in this folder."""
     parties = demo_parties(keys)
     server = FhirServer(base_url=SERVER)
+    hook = SubscriptionEndpoint(url=HOOK)
     organisations = [
-        one.model_copy(update={"fhir_servers": [server]}) if one.ods_code == TRUST else one
+        one.model_copy(update={"fhir_servers": [server], "subscription_endpoints": [hook]})
+        if one.ods_code == TRUST
+        else one
         for one in parties.organisations
     ]
     await register(running.store, parties.model_copy(update={"organisations": organisations}))

@@ -12,6 +12,7 @@ from tools.contract import story_platform as platform
 from tools.contract import story_read as reading
 from tools.contract import story_refer as refer
 from tools.contract import story_refused as refused
+from tools.contract import story_subscription as subscription
 from tools.contract.stage import EPR, set_stage
 from tools.contract.telling import CORRELATION_ID, MONDAY, Exchange, Json, Request, Teller, made_stable
 
@@ -73,6 +74,7 @@ async def _play(teller: Teller, key: Json) -> None:
     await reading.read(teller, first)
     await reading.search(teller, first)
     await reading.read_words(teller)
+    await subscription.subscribe(teller)
     await teller.call("status: The database answers, but updates have waited for long", EPR, "GET /_status")
 
 

@@ -52,7 +52,7 @@ def check_base(url: str) -> str:
     """The base of a server as registered. Raises DestinationError for one that nothing should be fetched from."""
     url = url.rstrip("/")
     check_destination(url)
-    if _parts(url) is None:
+    if parts_of(url) is None:
         raise DestinationError("The address must be a plain one: letters, digits, dots, dashes, underscores, slashes.")
     return url
 
@@ -64,9 +64,9 @@ def locate(reference: str, servers: Sequence[Server], holder: Server | None = No
     """
     if holder and (named := NAME.fullmatch(reference)):
         return _place(holder, named[1])
-    parts = _parts(reference)
+    parts = parts_of(reference)
     for server in servers if parts else ():
-        base = _parts(server.base_url)
+        base = parts_of(server.base_url)
         steps = len(base[3]) if base else 0
         if parts and base and (*parts[:3], parts[3][:steps]) == base:
             named = NAME.fullmatch("/".join(parts[3][steps:]))
@@ -79,7 +79,8 @@ def _place(server: Server, name: str) -> Place | None:
     return None if name.endswith(("/.", "/..")) else Place(server, name)
 
 
-def _parts(url: str) -> Parts | None:
+def parts_of(url: str) -> Parts | None:
+    """The parts of a plain address; None for one that two parsers might read in two ways."""
     found = URL.fullmatch(url)
     if not found:
         return None

@@ -62,7 +62,7 @@ class Source:
 
 
 def _body(reply: Reply, type_: str) -> bytes:
-    if reply.phase == "connect":
+    if reply.phase in {"connect", "tls"}:
         raise NotFetched("it cannot be connected to")
     if reply.phase != "done" or reply.status is None:
         raise NotFetched(f"it did not answer in time for the {type_}")

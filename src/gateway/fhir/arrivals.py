@@ -9,7 +9,7 @@ from gateway.errors import Issue, Rejected, VersionConflict
 from gateway.fhir.conditions import LONGEST_IDENTIFIER, condition, match_identifier
 from gateway.fhir.exchange import Exchange
 from gateway.fhir.references import Found, name_of, names_by_entry, rewrite, servers_of, unknown_reference
-from gateway.ids import new_id, now
+from gateway.ids import new_id, next_moment
 from gateway.messages import Received
 from gateway.privacy import refuse_lost_label
 from gateway.revise import asks_to_cancel
@@ -21,7 +21,8 @@ from mappings.systems import REFERENCE_SYSTEM
 Json = dict[str, Any]
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-KEPT = SUPPORTED - {"Bundle", "Parameters", "OperationOutcome", "MessageHeader", "Subscription"}
+KEPT = SUPPORTED - {"Bundle", "Parameters", "OperationOutcome", "MessageHeader", "Subscription"}  # of a referral
+SERVED = KEPT | {"Subscription"}
 FULFIL = ("http://hl7.org/fhir/CodeSystem/task-code", "fulfill")
 
 UNSENT = Issue(
@@ -67,7 +68,7 @@ def next_version(content: Json, before: Json, method: str) -> Resource:
     refuse_lost_label(content, before, before["resourceType"])
     last = stored(f"{before['resourceType']}/{before['id']}", before)
     # Not older than the version before it, whatever the clock says.
-    kept = Resource(last.type, last.id, last.version + 1, max(now(), last.updated_at), content, method)
+    kept = Resource(last.type, last.id, last.version + 1, max(next_moment(), last.updated_at), content, method)
     kept.stamp()
     _keep_reference(content, [one for one in before.get("identifier", []) if one.get("system") == REFERENCE_SYSTEM])
     return kept

@@ -12,6 +12,7 @@ from gateway.fhir.elsewhere import create_awaited, is_elsewhere
 from gateway.fhir.exchange import Exchange, Json, receive
 from gateway.fhir.provenance import UNATTESTED, provenance_of
 from gateway.fhir.read import open_resource
+from gateway.fhir.subscriptions import keep_subscription
 from gateway.messages import Answer, Received, first_answer
 from gateway.own_names import AlreadyReferred
 from gateway.privacy import refuse_lost_label
@@ -90,6 +91,7 @@ async def create_new(exchange: Exchange, received: Received, content: Json, name
     arrival = Arrival(received, "epr-api", [kept, *(one for one, _ in provenance)], known, claims=claims)
     if is_elsewhere(exchange, kept.content):
         return await create_awaited(exchange, arrival, kept)
+    settle = keep_subscription(exchange, kept, None) if kept.type == "Subscription" else None
     find_referrals(arrival, {kept.reference: kept.type}, tasks_needed=True)
 
     def answer(accepted: list[Accepted]) -> Answer:
@@ -97,4 +99,4 @@ async def create_new(exchange: Exchange, received: Received, content: Json, name
         unsent = [UNSENT] if kept.type == "ServiceRequest" else []
         return written(exchange, shown, 201, [*findings, *unsent, *unheard(arrival, kept)])
 
-    return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
+    return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer, settle)

@@ -89,6 +89,9 @@ def _issues(entry: Json, at: str) -> list[Issue]:
         return [Issue("required", f"{at}.resource is missing: {method} needs one.", f"{at}.resource")]
     resource, url = entry["resource"], entry["request"].get("url", "").strip("/")
     type_ = resource["resourceType"]
+    if type_ == "Subscription":
+        text = f"{at}.resource: a Subscription is sent by itself, or in a batch."
+        return [Issue("not-supported", text, f"{at}.resource")]
     if type_ not in KEPT:
         return [Issue("not-supported", f"{at}.resource: {type_} cannot be stored here.", f"{at}.resource")]
     if method == "POST" and url != type_:

@@ -1,5 +1,6 @@
 """GET [base]/[type]/[id]/_history and [type]/_history: versions, newest first (R4 http.html#history)."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from gateway.messages import Answer
 from gateway.search.dates import Span, span_of
 from gateway.search.query import MOST, PAGE, SILENT
 from gateway.store.history import Chosen, Cursor, count_versions, versions
+from gateway.store.polls import close_past
 from gateway.store.resources import Resource, read
 from gateway.validation import dump, parse
 
@@ -57,6 +59,10 @@ async def _history(exchange: Exchange, type_: str, id_: str | None) -> Response:
     asked = [one for one in given if one[0] in KNOWN]
     chosen, count = _read(exchange, type_, id_, dict(asked))
     bundle: Json = {"resourceType": "Bundle", "type": "history"}
+    if not id_ and not later:  # further pages are older
+        until = await close_past(exchange.gateway.store, exchange.caller.organisation, type_)
+        chosen = replace(chosen, until=until)
+        bundle["meta"] = {"lastUpdated": instant(until)}
     async with exchange.gateway.store.reading() as connection:
         rows = await versions(connection, chosen, _place(later), count + 1)
         if id_:
@@ -81,7 +87,7 @@ def _read(exchange: Exchange, type_: str, id_: str | None, values: dict[str, str
     if not (count.isascii() and count.isdigit()):
         raise BadRequest("_count must be a whole number.")
     since, at = _span(values, "_since"), _span(values, "_at")
-    chosen = Chosen(exchange.caller.organisation, type_, id_, since[0] if since else None, at)
+    chosen = Chosen(exchange.caller.organisation, type_, id_, since[0] if since else None, at=at)
     return chosen, min(int(count[:9]), MOST)
 
 

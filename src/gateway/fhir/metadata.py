@@ -10,7 +10,7 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.fhir.arrivals import KEPT
+from gateway.fhir.arrivals import SERVED
 from gateway.fhir.conditions import names_version
 from gateway.fhir.exchange import check_accept
 from gateway.fhir.terminology import SEARCHED, TYPES
@@ -18,6 +18,7 @@ from gateway.messages import Answer
 from gateway.search import includes_of, parameters_of, revincludes_of
 from gateway.security import smart_configuration
 from gateway.validation import dump
+from mappings.subscription import GUIDE, PROFILE, TOPICS
 
 INTERACTIONS = (
     "create", "read", "vread", "update", "patch", "history-instance", "history-type", "search-type",
@@ -27,6 +28,21 @@ OPERATIONS = {  # where each is served, beside Resource-validate on all that is 
     "Patient": ["Patient-everything"],
 }
 DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
+SUBSCRIPTION_SERVER = f"{GUIDE}CapabilityStatement/backport-subscription-server-r4"
+SUBSCRIPTIONS: dict[str, object] = {  # what the backport of R5's has a server state
+    "extension": [
+        {"url": f"{GUIDE}StructureDefinition/capabilitystatement-subscriptiontopic-canonical", "valueCanonical": topic}
+        for topic in TOPICS
+    ],
+    "supportedProfile": [PROFILE],
+    "operation": [
+        {"name": "validate", "definition": f"{DEFINITION}Resource-validate"},
+        *(
+            {"name": name, "definition": f"{GUIDE}OperationDefinition/backport-subscription-{name}"}
+            for name in ("status", "events")
+        ),
+    ],
+}
 SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 REFERRAL_MESSAGE = "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-request-referral"
 FRESH = "max-age=300"  # seconds
@@ -56,6 +72,7 @@ def capability_statement(base_url: str) -> bytes:
             "status": "active",
             "date": "2026-11-22",
             "kind": "instance",
+            "instantiates": [SUBSCRIPTION_SERVER],
             "software": {"name": "Social prescribing gateway", "version": "0.1.0"},
             "implementation": {"description": "Joins EPRs to social prescribing", "url": f"{base_url}/FHIR/R4"},
             "fhirVersion": "4.0.1",
@@ -69,7 +86,7 @@ def capability_statement(base_url: str) -> bytes:
                         "description": "SMART Backend Services: client credentials with a signed JWT.",
                     },
                     "resource": [
-                        *(_kept(type_) for type_ in sorted(KEPT)),
+                        *(_kept(type_) for type_ in sorted(SERVED)),
                         {"type": "Bundle", "operation": _operations("Resource-validate")},
                         *(_published(type_) for type_ in TYPES),
                     ],
@@ -90,15 +107,16 @@ def capability_statement(base_url: str) -> bytes:
 
 def _kept(type_: str) -> dict[str, object]:
     """A type whose resources EPRs send."""
-    return {
+    by_condition = type_ != "Subscription"  # which has no identifier in R4
+    stated = {
         "type": type_,
         "interaction": [{"code": code} for code in INTERACTIONS],
         "versioning": "versioned",
         "readHistory": True,
         "updateCreate": False,
-        "conditionalCreate": True,
+        "conditionalCreate": by_condition,
         "conditionalRead": "full-support",
-        "conditionalUpdate": True,
+        "conditionalUpdate": by_condition,
         "conditionalDelete": "not-supported",
         "referencePolicy": ["literal", "logical", "enforced"],
         "searchInclude": includes_of(type_),
@@ -106,6 +124,7 @@ def _kept(type_: str) -> dict[str, object]:
         "searchParam": [{"name": name, "type": row["type"]} for name, row in parameters_of(type_).items()],
         "operation": _operations("Resource-validate", *OPERATIONS.get(type_, [])),
     }
+    return stated | SUBSCRIPTIONS if type_ == "Subscription" else stated
 
 
 def _published(type_: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from gateway.errors import NotFound
 from gateway.fhir.answers import version_headers
-from gateway.fhir.arrivals import ID, KEPT
+from gateway.fhir.arrivals import ID, SERVED
 from gateway.fhir.conditions import is_known
 from gateway.fhir.exchange import Exchange, open_exchange
 from gateway.messages import Answer
@@ -21,7 +21,7 @@ async def open_resource(request: Request, permission: str) -> tuple[Exchange, st
     """Raises NotFound for a type that is not stored here."""
     exchange = await open_exchange(request)
     type_ = request.path_params["type"]
-    if type_ not in KEPT:
+    if type_ not in SERVED:
         raise NotFound(f"{type_[:40]} is not a resource type that this gateway stores. See metadata.")
     exchange.require(f"system/{type_}.{permission}")
     return exchange, type_

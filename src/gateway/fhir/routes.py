@@ -13,6 +13,7 @@ from gateway.fhir.metadata import metadata, smart
 from gateway.fhir.patch import patch
 from gateway.fhir.read import read_resource, read_version
 from gateway.fhir.search import everything, search, search_by_post, search_patient, search_patient_by_post
+from gateway.fhir.subscriptions import read_events, read_status, read_statuses
 from gateway.fhir.terminology import terminology_routes
 from gateway.fhir.transaction import transaction
 from gateway.fhir.update import update, update_by_condition
@@ -35,6 +36,9 @@ def add_fhir_routes(app: FastAPI) -> None:
         *terminology_routes(BASE),
         (f"{BASE}/{{type}}/$validate", validate, "POST"),
         (f"{BASE}/{{type}}/{{id}}/$validate", validate, "POST"),
+        *((f"{BASE}/Subscription/$status", read_statuses, method) for method in ("GET", "POST")),
+        *((f"{BASE}/Subscription/{{id}}/$status", read_status, method) for method in ("GET", "POST")),
+        *((f"{BASE}/Subscription/{{id}}/$events", read_events, method) for method in ("GET", "POST")),
         (f"{BASE}/{{type}}", create, "POST"),
         (f"{BASE}/{{type}}", search, "GET"),
         (f"{BASE}/{{type}}/_search", search_by_post, "POST"),

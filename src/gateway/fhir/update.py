@@ -14,6 +14,7 @@ from gateway.fhir.create import create_new, refuse_another_type
 from gateway.fhir.exchange import Exchange, Json, receive
 from gateway.fhir.provenance import provenance_of
 from gateway.fhir.read import open_resource
+from gateway.fhir.subscriptions import keep_subscription
 from gateway.messages import Answer, Received, first_answer
 from gateway.referrals import Accepted, accept
 from gateway.store.resources import Resource
@@ -115,6 +116,7 @@ async def replace(exchange: Exchange, received: Received, before: Json, content:
     revisions = [Revision(kept, before, type_)]
     if is_same(kept, before):
         kept, revisions = stored(kept.reference, before), []
+    settle = keep_subscription(exchange, kept, before) if revisions and type_ == "Subscription" else None
     provenance = provenance_of(exchange, received, kept)
     known |= await resolve(exchange, provenance, {}) if provenance else {}
     arrival = Arrival(received, "epr-api", [one for one, _ in provenance], known, revisions)
@@ -122,7 +124,7 @@ async def replace(exchange: Exchange, received: Received, before: Json, content:
     def answer(_accepted: list[Accepted]) -> Answer:
         return written(exchange, revisions[0].kept if revisions else kept, 200, unheard(arrival, kept))
 
-    return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer)
+    return await accept(exchange.gateway, exchange.caller, exchange.context, arrival, answer, settle)
 
 
 def refuse_subset(content: Json, at: str) -> None:

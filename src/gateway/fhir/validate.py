@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import GatewayError, Issue, NotFound, Unavailable, warnings_outcome
-from gateway.fhir.arrivals import KEPT, current
+from gateway.fhir.arrivals import SERVED, current
 from gateway.fhir.batch import perform_all
 from gateway.fhir.create import create_new
 from gateway.fhir.exchange import Exchange, check_here, keep, open_exchange, read_bytes
@@ -29,7 +29,7 @@ from mappings.systems import BASE
 
 Json = dict[str, Any]
 
-CHECKED = KEPT | {"Bundle"}
+CHECKED = SERVED | {"Bundle"}
 REFERRAL = f"{BASE}:StructureDefinition/referral"
 R4_PROFILE = "http://hl7.org/fhir/StructureDefinition/"
 MODES = ("create", "update", "delete", "profile")

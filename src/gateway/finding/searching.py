@@ -213,6 +213,7 @@ class Search:
             for row in rows:
                 if one := self._judged(row):
                     if len(found) == count:
+                        found = found if descending else _before(one.updated_at, found)
                         return Page(found, [found[-1].updated_at.isoformat(), found[-1].id])
                     found.append(one)
             if len(rows) < some:
@@ -229,7 +230,15 @@ class Search:
             start = order_key(self.sort, after)
             ordered = [one for one in ordered if order_key(self.sort, places[one.id]) > start]
         page = ordered[:count]
+        if len(ordered) > count and [(one.name, down) for one, down in self.sort] == [("_lastUpdated", False)]:
+            page = _before(ordered[count].updated_at, page)
         return Page(page, places[page[-1].id] if len(ordered) > count else None, None if after else len(found))
+
+
+def _before(moment: datetime, found: list[Found]) -> list[Found]:
+    """Those changed before that moment, in order of change; all, when none was. So a page ends between two moments, and
+    who polls from the last one of it loses no other change of that moment."""
+    return [one for one in found if one.updated_at < moment] or found
 
 
 def search_of(

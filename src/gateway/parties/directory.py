@@ -4,14 +4,15 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select
 
 from adapters.source.address import Server
+from adapters.subscription.endpoint import Endpoint
 from gateway.errors import Issue, Rejected
-from gateway.hearing import Heard, Listener, heard_by
+from gateway.hearing import Heard, Listener, Written, heard_by
 from gateway.store import schema
 from gateway.store.engine import Store
 from gateway.store.referrals import listeners
@@ -87,6 +88,19 @@ class Directory:
         """The servers that this organisation's referrals may be fetched from."""
         return [Server(**one) for one in self._organisations.get(organisation, {}).get("fhir_servers", [])]
 
+    def subscription_endpoints(self, organisation: str) -> list[Endpoint]:
+        """Where the organisation's Subscriptions may send to."""
+        return [Endpoint(**one) for one in self._organisations.get(organisation, {}).get("subscription_endpoints", [])]
+
+    def hl7v2_feed(self, application: str, facility: str) -> tuple[Party, Party] | None:
+        """The organisation, and the entry of its feed (`Hl7v2Feed`) that is registered with this MSH-3 and MSH-4."""
+        wanted = {"sending_application": application, "sending_facility": facility}
+        for organisation in self._organisations.values():
+            for feed in organisation.get("hl7v2", []):
+                if feed.items() >= wanted.items():
+                    return organisation, feed
+        return None
+
     def hub(self, hub_id: str) -> Party | None:
         return self._hubs.get(hub_id)
 
@@ -97,9 +111,9 @@ class Directory:
         """Whether link workers' systems are registered with this organisation."""
         return any((one["role"], one["organisation"]) == ("platform", ods_code) for one in self._clients.values())
 
-    def heard_by(self, organisation: str, hub_id: str | None) -> list[Heard]:
-        """Who hears of a change of a referral that this organisation sent to this hub."""
-        return heard_by(self._listeners, organisation, hub_id)
+    def heard_by(self, organisation: str, hub_id: str | None, written: Sequence[Written]) -> list[Heard]:
+        """Who hears of a change of a referral that this organisation sent to this hub, and that wrote this."""
+        return heard_by(self._listeners, organisation, hub_id, written)
 
     def named_hub(self, performers: Iterable[tuple[str, str]], requested_hub: str | None = None) -> Party | None:
         """The hub that the sender named: by (system, value) pairs of ServiceRequest.performer, else by its name."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gateway.parties.destinations import Webhook
 from gateway.parties.shapes import Client, Parties
 
 
@@ -49,7 +50,10 @@ def read_parties(document: object, name: str) -> Parties:
 
 
 def _told(error: dict[str, Any]) -> str:
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    way = list(error["loc"])
+    if way[:1] == ["destinations"] and len(way) > 2:
+        del way[2]  # the kind, by which its shape was chosen
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in way).lstrip(".")
     if error["type"] == "value_error":
         text = str(error["ctx"]["error"])
     elif error["type"] == "extra_forbidden":
@@ -79,11 +83,29 @@ def _misfits(parties: Parties) -> Iterator[str]:
     for number, organisation in enumerate(parties.organisations):
         if organisation.default_hub_id and organisation.default_hub_id not in hubs:
             yield f"organisations[{number}].default_hub_id: {organisation.default_hub_id} is not in the file"
+    yield from _feed_misfits(parties)
     for number, client in enumerate(parties.clients):
         yield from _client_misfits(client, f"clients[{number}]", organisations, hubs)
     for number, destination in enumerate(parties.destinations):
         if destination.organisation not in organisations:
             yield f"destinations[{number}].organisation: {destination.organisation} is not in the file"
+        if isinstance(destination, Webhook) and destination.hubs:
+            yield from _hub_misfits(destination, f"destinations[{number}].hubs", parties)
+
+
+def _feed_misfits(parties: Parties) -> Iterator[str]:
+    clients = {client.id: client for client in parties.clients}
+    named: set[tuple[str, str]] = set()
+    for number, organisation in enumerate(parties.organisations):
+        for which, feed in enumerate(organisation.hl7v2):
+            place = f"organisations[{number}].hl7v2[{which}]"
+            client = clients.get(feed.client)
+            if client is None or (client.organisation, client.role) != (organisation.ods_code, "epr"):
+                yield f"{place}.client: {feed.client} is no epr client of this organisation"
+            name = feed.sending_application, feed.sending_facility
+            if name in named:
+                yield f"{place}: another feed has the same sending_application and sending_facility"
+            named.add(name)
 
 
 def _client_misfits(client: Client, place: str, organisations: set[str], hubs: set[str]) -> Iterator[str]:
@@ -99,6 +121,17 @@ def _client_misfits(client: Client, place: str, organisations: set[str], hubs: s
         if not scope.startswith(door):
             yield f"{place}.scopes[{number}]: the scopes of the role {client.role} start with {door}"
     yield from _twice(f"{place}.jwks.keys", "kid", [str(key["kid"]) for key in client.jwks.keys])
+
+
+def _hub_misfits(webhook: Webhook, place: str, parties: Parties) -> Iterator[str]:
+    """News of a hub goes to whom one of its systems' organisations answers for, and to nobody else."""
+    hubs = {hub.id for hub in parties.hubs}
+    served = {hub for client in parties.clients if client.organisation == webhook.organisation for hub in client.hubs}
+    for number, hub_id in enumerate(webhook.hubs or ()):
+        if hub_id not in hubs:
+            yield f"{place}[{number}]: {hub_id} is not in the file"
+        elif hub_id not in served:
+            yield f"{place}[{number}]: no platform client of {webhook.organisation} works for {hub_id}"
 
 
 def _twice(place: str, key: str, values: list[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from adapters.source.address import check_base
 from gateway.parties.destinations import Destination
-from gateway.parties.words import Id, Name, OdsCode, OutwardCode, Party, Token, shaped
+from gateway.parties.words import Id, Name, OdsCode, OutwardCode, Party, System, Token, shaped
 from gateway.profile import CONFIGURABLE, RULES
 from gateway.scopes import permissions
 from mappings.vocabularies import CodeOf, PrescriptionKind
@@ -58,6 +58,26 @@ class FhirServer(Party):
     private: bool = False  # whether its address may be one of a private network (HSCN) or of this machine
 
 
+class SubscriptionEndpoint(Party):
+    """Where the organisation's clients may have notifications sent to: this address, and all under it. On this machine
+    (http) an address without a port stands for every port."""
+
+    url: Annotated[str, AfterValidator(check_base)]
+    private: bool = False  # whether its address may be one of a private network (HSCN) or of this machine
+
+
+class Hl7v2Feed(Party):
+    """A system of the organisation that sends HL7 v2 messages over MLLP. Source: HL7 v2.4, MSH."""
+
+    sending_application: Name  # MSH-3.1
+    sending_facility: Name  # MSH-4.1
+    client: Id  # of the organisation's clients: its scopes say what the feed may do, and the audit names it
+    processing_id: Literal["P", "T", "D"] = "P"  # MSH-11: production, training, debugging
+    certificate_name: Name | None = None  # the common or DNS name in the certificate that it must show
+    identifiers: Annotated[dict[str, System], Field(min_length=1)]  # assigning authority (CX.4) -> FHIR system
+    referral_numbers: System  # the FHIR system of its own referral numbers (RF1-6)
+
+
 class Organisation(Party):
     """A trust that sends referrals, or the body that runs the social-prescribing platform."""
 
@@ -66,6 +86,8 @@ class Organisation(Party):
     default_hub_id: Id | None = None  # takes what neither `performer` nor the person's address places
     boroughs: list[Name] = []  # where its agreement lets an address choose the hub; empty: everywhere
     fhir_servers: list[FhirServer] = []
+    subscription_endpoints: list[SubscriptionEndpoint] = []  # none: its clients make no FHIR Subscriptions
+    hl7v2: list[Hl7v2Feed] = []  # who may send HL7 v2 messages; empty: nobody
     bars: Literal["strict", "lenient"] = "lenient"  # whether its messages must have all that BaRS asks for
     # Which findings refuse its referrals and which only warn, where that is not as in docs/profile.md.
     rules: Annotated[dict[str, Literal["error", "warning"]], AfterValidator(_name_rules)] = {}

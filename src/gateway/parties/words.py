@@ -21,8 +21,8 @@ Id = Annotated[str, shaped(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 letters,
 OdsCode = Annotated[str, shaped(r"[A-Z0-9]{3,12}", "an ODS code: 3 to 12 capitals and digits")]
 Token = Annotated[str, shaped(r"[^|\s]+\|\S+", "system|value, as in a FHIR search")]
 OutwardCode = Annotated[str, shaped(r"[A-Z]{1,2}[0-9][A-Z0-9]?", "the first half of a postcode, e.g. AB12")]
-Url = Annotated[str, shaped(r"https?://[^\s?#]+", "an http(s) address without a query")]
 Name = Annotated[str, Field(min_length=1)]
+System = Annotated[str, shaped(r"[^|\s]+:[^|\s]+", "the URI of an identifier system")]
 
 
 class Party(BaseModel):

@@ -1,6 +1,7 @@
 """The use cases of a human who says who is who: two people are one, or are not; and taking that back."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -48,15 +49,11 @@ async def decide(
         person, other = question.person, question.other
         moved: Json = {"referrals": [], "keys": []}
         if other and decision == SAME and person.id != other.id:
-            apart = await people.kept_apart(connection, question.row["organisation"], person.id, other.id)
-            if apart:
-                raise IllegalMove(f"The two were found to be different people in question {apart}. Undo that first.")
-            moved = {"referrals": [one["id"] for one in person.referrals], "keys": person.keys}
-            await people.hand_over(connection, question.row["organisation"], person.id, other.id, **moved)
-            await people.point(connection, question.row["organisation"], person.id, other.id)
+            moved = await _join(connection, question.row["organisation"], person, other)
         told = {"person_id": person.id, "other_person_id": other.id if other else None, "note": note}
         kind = "merged" if decision == SAME else "kept-apart"
-        return answer(await _settle(connection, caller, question, decision, told | {"type": kind, "moved": moved}))
+        await _settle(connection, caller, question, decision, told | {"type": kind, "moved": moved})
+        return answer(await _locked(connection, caller, question_id))
 
     return await once(store, caller, context, received, change)
 
@@ -80,20 +77,64 @@ async def undo(
         question = await _locked(connection, caller, question_id)
         if question.row["state"] == OPEN:
             raise IllegalMove("This question is open: there is no decision to undo.")
-        last = question.history[-1]
-        moved, giver, taker = orjson.loads(last["moved"]), last["other_person_id"], last["person_id"]
-        if moved["referrals"] or moved["keys"]:
-            sender = question.row["organisation"]
-            holder = await people.side(connection, sender, giver)
-            _refuse_changed(question, holder, moved)
-            moved["referrals"] += _referred_since(caller, holder, last, moved)
-            await people.hand_over(connection, sender, giver, taker, **moved)
-            await people.point(connection, sender, taker, None)
-        kind = "unmerged" if last["type"] == "merged" else "reopened"
-        told = {"person_id": taker, "other_person_id": giver, "note": note, "type": kind, "moved": moved}
-        return answer(await _settle(connection, caller, question, OPEN, told))
+        await take_back(connection, caller, question, note)
+        return answer(await _locked(connection, caller, question_id))
 
     return await once(store, caller, context, received, change)
+
+
+async def join(connection: AsyncConnection, caller: Caller, one: str, other: str, note: str, at: datetime) -> None:
+    """Makes one person (id) the other because their own organisation's system says so, within a transaction that holds
+    the decisions. It stands as a decided question, which link workers see and can undo.
+
+    Raises IllegalMove when a human has found the two to be different people.
+    """
+    sender = caller.organisation
+    person, known = await people.side(connection, sender, one), await people.side(connection, sender, other)
+    if person.id == known.id:
+        return
+    asked = await people.questions_between(connection, sender, person.id, known.id, OPEN)
+    item = {
+        "organisation": sender,
+        "id": new_id(),
+        "kind": "record-superseded",
+        "referral_id": (person.referrals or known.referrals)[0]["id"],
+        "person_id": person.id,
+        "other_person_id": known.id,
+        "found_at": at,
+        "state": OPEN,
+    }
+    question = asked[0] if asked else await people.raise_question(connection, item)
+    told = {"person_id": person.id, "other_person_id": known.id, "note": note, "type": "merged"}
+    moved = await _join(connection, sender, person, known)
+    await _settle(connection, caller, question, SAME, told | {"moved": moved})
+
+
+async def _join(connection: AsyncConnection, sender: str, person: Side, other: Side) -> Json:
+    """What changed hands."""
+    apart = await people.kept_apart(connection, sender, person.id, other.id)
+    if apart:
+        raise IllegalMove(f"The two were found to be different people in question {apart}. Undo that first.")
+    moved: Json = {"referrals": [one["id"] for one in person.referrals], "keys": person.keys}
+    await people.hand_over(connection, sender, person.id, other.id, **moved)
+    await people.point(connection, sender, person.id, other.id)
+    return moved
+
+
+async def take_back(connection: AsyncConnection, caller: Caller, question: Question, note: str) -> None:
+    """Within a transaction that holds the decisions; raises IllegalMove as `undo` does."""
+    last = question.history[-1]
+    moved, giver, taker = orjson.loads(last["moved"]), last["other_person_id"], last["person_id"]
+    if moved["referrals"] or moved["keys"]:
+        sender = question.row["organisation"]
+        holder = await people.side(connection, sender, giver)
+        _refuse_changed(question, holder, moved)
+        moved["referrals"] += _referred_since(caller, holder, last, moved)
+        await people.hand_over(connection, sender, giver, taker, **moved)
+        await people.point(connection, sender, taker, None)
+    kind = "unmerged" if last["type"] == "merged" else "reopened"
+    told = {"person_id": taker, "other_person_id": giver, "note": note, "type": kind, "moved": moved}
+    await _settle(connection, caller, question, OPEN, told)
 
 
 async def _locked(connection: AsyncConnection, caller: Caller, question_id: str) -> Question:
@@ -103,8 +144,8 @@ async def _locked(connection: AsyncConnection, caller: Caller, question_id: str)
     return question
 
 
-async def _settle(connection: AsyncConnection, caller: Caller, question: Question, state: str, told: Json) -> Question:
-    """Writes the question's new state, and what was done, into its history; the question as it then stands."""
+async def _settle(connection: AsyncConnection, caller: Caller, question: Question, state: str, told: Json) -> None:
+    """Writes the question's new state, and what was done, into its history."""
     row = question.row
     event = told | {
         "organisation": row["organisation"],
@@ -116,7 +157,6 @@ async def _settle(connection: AsyncConnection, caller: Caller, question: Questio
     }
     await people.set_state(connection, row["organisation"], row["id"], state)
     await people.add_event(connection, event)
-    return await _locked(connection, caller, row["id"])
 
 
 def _refuse_blind(caller: Caller, decision: str, question: Question) -> None:

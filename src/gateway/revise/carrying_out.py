@@ -86,6 +86,7 @@ class Course:
     at: datetime
     stored: Stored
     written: dict[str, Resource] = field(default_factory=dict)
+    request: Resource | None = None  # its ServiceRequest as amended, until somebody is told of it
 
     async def follow(self, said: Touched) -> None:
         """Amends first, then hears what is told and asked, and ends the referral last."""
@@ -161,6 +162,7 @@ class Course:
         ]
         await referrals.insert(self.connection, [(own_name, rows)])
         await save_version(self.connection, organisation, revision.kept, revision.before)
+        self.request = revision.kept
 
     async def _amend(self, said: Touched, request: RequestWish | None) -> None:
         places = dict(said.sources)
@@ -196,7 +198,9 @@ class Course:
             self.at,
             said=task,
             columns=columns,
+            request=self.request,
         )
+        self.request = None
         self.written |= {one.reference: one for one in written}
 
     async def _show_task(self, kept: Resource) -> None:

@@ -64,6 +64,11 @@ class Query:
     unknown: list[str] = field(default_factory=list)
 
     @property
+    def of_changes(self) -> bool:
+        """Whether it asks when things were changed: it may be a poll, which comes again from where this one ends."""
+        return bool(self.updated) or any(parameter.name == "_lastUpdated" for parameter, _ in self.sort)
+
+    @property
     def linked_types(self) -> set[str]:
         """The types whose content this search tells about, beside its own."""
         chained = {type_ for chain in self.chains for type_ in chain.types}

@@ -9,11 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from adapters.oauth import ASSERTION_TYPE
 from gateway.ids import now
 from gateway.parties import Directory
 from gateway.scopes import PLATFORM_SCOPES, grant
 from gateway.security.assertions import ALGORITHMS, Proof, TokenError, check_assertion
-from gateway.security.client import ASSERTION_TYPE
 from gateway.security.tokens import Caller, Gatekeeper
 from gateway.store.engine import Store
 from gateway.store.schema import jti

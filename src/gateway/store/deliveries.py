@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, exists, func, literal_column, or_, select, update
+from sqlalchemy import Integer, Row, Select, and_, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.engine import RowMapping
 
+from gateway.hearing import SUBSCRIPTION
 from gateway.ids import now
 from gateway.store.engine import Store
 from gateway.store.schema import delivery, destination, event, referral, resource
@@ -25,11 +26,13 @@ CALLED = frozenset({"healthy", "failing"})  # the states of a destination that d
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A destination with something that may go out at `due_at`, perhaps long since."""
+    """A destination with something that may go out at `due_at`, perhaps long since; `unnumbered` when events of a
+    Subscription must be numbered first."""
 
     destination_id: str
     failing: bool
     due_at: datetime
+    unnumbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,15 @@ async def ready(store: Store, busy: Collection[str] = ()) -> list[Ready]:
     async with store.reading() as connection:
         found = await connection.execute(_READY, {"moment": now(), "busy": sorted(busy)})
         waiting = [
-            Ready(row.id, row.state == "failing", max(row.due_at, row.not_before or row.due_at))
+            Ready(row.id, row.state == "failing", _soonest(row), row.unnumbered)
             for row in found
-            if row.due_at is not None
+            if row.due_at is not None or row.unnumbered
         ]
     return sorted(waiting, key=lambda one: one.due_at)
+
+
+def _soonest(row: Row[Any]) -> datetime:
+    return max(filter(None, (row.due_at, row.not_before, row.probing_until)), default=now())
 
 
 async def claim(store: Store, destination_id: str, lease_seconds: float, limit: int) -> list[Claimed]:
@@ -122,9 +129,9 @@ async def take_probe(store: Store, destination_id: str, seconds: float) -> bool:
         .where(
             destination.c.id == destination_id,
             destination.c.state == "failing",
-            or_(destination.c.not_before.is_(None), destination.c.not_before <= moment),
+            *(or_(held.is_(None), held <= moment) for held in (destination.c.not_before, destination.c.probing_until)),
         )
-        .values(not_before=moment + timedelta(seconds=seconds))
+        .values(probing_until=moment + timedelta(seconds=seconds))
     )
     async with store.transaction() as connection:
         return (await connection.execute(mine)).rowcount == 1
@@ -169,7 +176,8 @@ def _heads(destination_id: Any) -> Select[Any]:
     )
     behind_another_event = exists().where(  # a Subscription hears all of its events in one order
         sooner.c.destination_id == delivery.c.destination_id,
-        sooner.c.event_number < delivery.c.event_number,
+        # By coalesce, SQLite goes through what is due, and not through all events that there ever were.
+        func.coalesce(sooner.c.event_number, 0).between(1, delivery.c.event_number - 1),
         sooner.c.state == literal_column("'due'"),
     )
     return (
@@ -187,11 +195,14 @@ def _heads(destination_id: Any) -> Select[Any]:
 
 def _ready() -> Select[Any]:
     first = _heads(destination.c.id).with_only_columns(delivery.c.due_at).limit(1)
+    unnumbered = exists().where(delivery.c.destination_id == destination.c.id, delivery.c.event_number == 0)
     return select(
         destination.c.id,
         destination.c.state,
         destination.c.not_before,
+        destination.c.probing_until,
         first.correlate(destination).scalar_subquery().label("due_at"),
+        and_(destination.c.kind == SUBSCRIPTION, unnumbered).label("unnumbered"),
     ).where(
         destination.c.state.in_(sorted(CALLED)),
         destination.c.id.not_in(bindparam("busy", expanding=True)),

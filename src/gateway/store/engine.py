@@ -4,18 +4,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
-from itertools import count
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 import sqlalchemy.exc
-from sqlalchemy import Column, Connection, String, Table, event
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Table, event, func, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from gateway.store.schema import metadata
+from gateway.ids import close_moment
+from gateway.store.schema import metadata, poll_mark
+from gateway.store.statement import insert_into
 
 Rows = tuple[Table, Sequence[dict[str, Any]]]
 
@@ -46,8 +46,20 @@ BOUNDS: dict[str, Any] = {
     },
 }
 
-POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
+REFUSED_BY_TRIGGER = {"PM001", "SQLITE_CONSTRAINT_TRIGGER"}  # by the only one there is (migration 0004)
+
 ORDER = {table: position for position, table in enumerate(metadata.tables.values())}
+
+
+class Late(Exception):
+    """A change came to be stored under a time that polls have gone past (store.polls). Nothing was kept: it may be
+    tried again, with the time of then."""
+
+    sqlstate = "40001"
+
+    def __init__(self, closed: datetime) -> None:
+        super().__init__()
+        self.closed = closed
 
 
 class Store:
@@ -84,14 +96,23 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Read, decide and write as one: committed at the end of the block, rolled back when it raises."""
-        if self._sqlite_lock:
-            # SQLite lets one writer in at a time; queueing here is fair, its own busy loop sleeps up to 100 ms.
-            async with self._sqlite_lock, self._write_transaction() as connection:
-                yield connection
-        else:
-            async with self._write_transaction() as connection:
-                yield connection
+        """Read, decide and write as one: committed at the end of the block, rolled back when it raises.
+
+        Raises Late."""
+        try:
+            if self._sqlite_lock:
+                # SQLite lets one writer in at a time; queueing here is fair, its own busy loop sleeps up to 100 ms.
+                async with self._sqlite_lock, self._write_transaction() as connection:
+                    yield connection
+            else:
+                async with self._write_transaction() as connection:
+                    yield connection
+        except DBAPIError as trouble:
+            if not _is_late(trouble):
+                raise
+            closed = await self._closed(trouble)
+            close_moment(closed)
+            raise Late(closed) from trouble
         self.committed.set()
 
     @asynccontextmanager
@@ -101,18 +122,33 @@ class Store:
             async with connection.begin():
                 yield connection
 
+    async def _closed(self, trouble: BaseException) -> datetime:
+        """The moment that a change must be dated after, so that its next try is not late again, even where this
+        machine's clock is behind that of another."""
+        refused = getattr(trouble, "orig", trouble)
+        refused = refused.__cause__ or refused
+        if isinstance(refused, asyncpg.PostgresError):
+            return datetime.fromisoformat(str(refused.detail))
+        async with self.reading() as connection:  # SQLite's triggers say nothing that changes; its clock is one
+            marked: datetime = (await connection.execute(select(func.max(poll_mark.c.at)))).scalar_one()
+        return marked
+
     async def write(self, rows: Sequence[Rows]) -> None:
         """Store new rows; returns when they are durable.
 
         Rows of requests that wait at the same time go into one transaction (measured: three to five times the
-        commits of one transaction each). Raises IntegrityError when these rows clash with stored ones; then nothing
-        of them is kept and nobody else's are touched. A request that comes alone does not wait for company.
+        commits of one transaction each). Raises IntegrityError when these rows clash with stored ones, and Late; then
+        nothing of them is kept and nobody else's are touched. A request that comes alone does not wait for company.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((rows, done))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_waiting())
-        await done
+        try:
+            await done
+        except Late as late:
+            close_moment(late.closed)  # here, in the request's own context
+            raise
 
     async def _write_waiting(self) -> None:
         while self._waiting:
@@ -142,7 +178,7 @@ class Store:
 
     async def _commit(self, batch: list[Sequence[Rows]]) -> None:
         by_table: dict[Table, list[dict[str, Any]]] = defaultdict(list)
-        for rows in batch:
+        for rows in sorted(batch, key=_organisation):  # in one order, in which the triggers lock them
             for table, some in rows:
                 if some:
                     by_table[table].extend(some)
@@ -160,12 +196,16 @@ class Store:
         Measured beside a COPY for each table: half the processor time, here and there, where a request comes alone,
         as much where many do; and the journeys of COPY, two a table, wait behind requests that come in meanwhile.
         """
-        statement = _insert(tuple((table, tuple(rows[0])) for table, rows in batch))
+        statement = insert_into(tuple((table, tuple(rows[0])) for table, rows in batch))
         columns = [column for _, rows in batch for column in zip(*(row.values() for row in rows), strict=True)]
         try:
             await self.at_once(statement, columns)
         except asyncpg.IntegrityConstraintViolationError as clash:
             raise IntegrityError(statement, None, clash) from clash
+        except asyncpg.PostgresError as trouble:
+            if not _is_late(trouble):
+                raise
+            raise Late(await self._closed(trouble)) from trouble
 
     async def at_once(self, statement: str, values: Sequence[Any]) -> list[Any]:
         """Runs one statement of PostgreSQL's own that writes, and commits it; returns the rows that it gives."""
@@ -217,8 +257,9 @@ class Store:
                 yield plain
             except asyncpg.IntegrityConstraintViolationError:
                 raise
-            except BaseException:
-                await connection.invalidate()
+            except BaseException as trouble:
+                if not _is_late(trouble):
+                    await connection.invalidate()
                 raise
 
     async def close(self) -> None:
@@ -227,25 +268,8 @@ class Store:
         await self.engine.dispose()
 
 
-@cache
-def _insert(tables: tuple[tuple[Table, tuple[str, ...]], ...]) -> str:
-    """INSERT into several tables; each column of each is one parameter, an array with the values of all its rows."""
-    number = count(1)
-    inserts = []
-    for table, names in tables:
-        arrays = ", ".join(f"${next(number)}::{_array(table.c[name])}" for name in names)
-        insert = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays})"  # noqa: S608 - our names
-        inserts.append(insert)
-    *others, last = inserts
-    steps = ", ".join(f"step{place} AS ({insert})" for place, insert in enumerate(others))
-    return f"WITH {steps} {last}" if others else last
-
-
-def _array(column: Column[Any]) -> str:
-    """text[] for varchar(n): a cast to that would cut off what is too long, the column refuses it."""
-    if isinstance(column.type, String):
-        return "text[]"
-    return f"{column.type.compile(POSTGRESQL)}[]"
+def _organisation(batch: Sequence[Rows]) -> str:
+    return next((str(some[0].get("organisation", "")) for _, some in batch if some), "")
 
 
 def is_unreachable(error: BaseException) -> bool:
@@ -257,6 +281,12 @@ def is_unreachable(error: BaseException) -> bool:
 def is_contended(error: BaseException) -> bool:
     """Whether transactions stood in each other's way, so that the database ended this one: it may be tried again."""
     return getattr(getattr(error, "orig", error), "sqlstate", None) in IN_EACH_OTHERS_WAY
+
+
+def _is_late(error: BaseException) -> bool:
+    error = getattr(error, "orig", error)
+    said = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+    return said in REFUSED_BY_TRIGGER
 
 
 def _answer(done: "asyncio.Future[Any]", trouble: BaseException | None = None, answer: Any = None) -> None:

@@ -46,7 +46,7 @@ def new_fetch(
         "client_id": client_id,
         "correlation_id": correlation_id,
         "state": "due",
-        "due_at": at,
+        "due_at": min(at, now()),  # as of deliveries (gateway.journal)
         "attempts": 0,
         "created_at": at,
     }

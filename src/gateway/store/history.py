@@ -18,13 +18,15 @@ BY_TIME = (resource.c.updated_at, resource.c.id, resource.c.version)
 class Chosen:
     """The versions of one resource, or of all of the type when `id` is None. Times in UTC.
 
-    `since`: not older than that. `at`: current at some moment from the first (included) to the second.
+    `since`: not older than that; `until`: not younger. `at`: current at some moment from the first (included) to the
+    second.
     """
 
     organisation: str
     type: str
     id: str | None
     since: datetime | None = None
+    until: datetime | None = None
     at: tuple[datetime, datetime] | None = None
 
 
@@ -48,6 +50,8 @@ def _conditions(chosen: Chosen) -> list[ColumnElement[bool]]:
         found.append(resource.c.id == chosen.id)
     if chosen.since:
         found.append(resource.c.updated_at >= chosen.since)
+    if chosen.until:
+        found.append(resource.c.updated_at <= chosen.until)
     if chosen.at:
         start, end = chosen.at
         found += [resource.c.updated_at < end, ~_replaced_by(start)]

@@ -12,10 +12,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.health import Health, health_after
+from gateway.hearing import SUBSCRIPTION
 from gateway.ids import new_id, now
 from gateway.store.deliveries import _SETTLE, DUE, Outcome, _key
 from gateway.store.engine import Store
+from gateway.store.resources import hold
 from gateway.store.schema import alert, attempt, delivery, destination, tally
+from gateway.store.subscriptions import GONE, in_error_when_failing
 
 FRESH = timedelta(seconds=1)  # so old may a healthy destination's last success be: its row is not locked more often
 LAGS = (0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600, 86_400)  # seconds: the buckets of the time from change to arrival
@@ -90,11 +93,14 @@ def _insert(connection: AsyncConnection) -> Any:
 
 async def _mark_health(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> list[str]:
     signs = _signs(outcomes)
-    query = select(destination.c.id, *HEALTH).where(destination.c.id.in_(sorted(signs)))
-    known = {row.id: _health(row) for row in await connection.execute(query)}
-    restless = [id_ for id_ in known if not _goes_on_well(known[id_], signs[id_])]
+    query = select(destination.c.id, destination.c.organisation, destination.c.kind, *HEALTH).where(
+        destination.c.id.in_(sorted(signs))
+    )
+    rows = (await connection.execute(query)).all()
+    restless = [row.id for row in rows if not _goes_on_well(_health(row), signs[row.id])]
     if not restless:
         return []
+    await _hold_subscriptions(connection, [row for row in rows if row.id in restless])
     # In the order of their ids, so that two workers never wait for each other in a circle.
     held = query.where(destination.c.id.in_(restless)).order_by(destination.c.id).with_for_update()
     recovered = []
@@ -104,8 +110,18 @@ async def _mark_health(connection: AsyncConnection, outcomes: Sequence[Outcome])
         if before.state == "failing" and after.state == "healthy":
             recovered.append(row.id)
             after = await _tell_of_recovery(connection, row.id, before, after)
+        if row.kind == SUBSCRIPTION:
+            gone = any(sign.status in GONE for sign in signs[row.id])
+            after = await in_error_when_failing(connection, row.organisation, row.id, after, gone=gone)
         await connection.execute(update(destination).where(destination.c.id == row.id).values(asdict(after)))
     return recovered
+
+
+async def _hold_subscriptions(connection: AsyncConnection, restless: Sequence[Any]) -> None:
+    """Before their destinations are locked: that is the order in which a client's update takes them, too."""
+    for row in sorted(restless, key=lambda one: str(one.id)):
+        if row.kind == SUBSCRIPTION:
+            await hold(connection, row.organisation, [f"Subscription/{row.id}"], changing=True)
 
 
 def _signs(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:

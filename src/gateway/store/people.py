@@ -135,10 +135,36 @@ async def read_question(
     query = _of_hubs(hubs).where(identity_item.c.id == question_id)
     found = (await connection.execute(query)).mappings().one_or_none()
     if found and lock:
-        theirs = select(organisation.c.id).where(organisation.c.id == found["organisation"]).with_for_update()
-        await connection.execute(theirs)
+        await hold_decisions(connection, found["organisation"])
         found = (await connection.execute(query)).mappings().one()
     return await _question(connection, found) if found else None
+
+
+async def hold_decisions(connection: AsyncConnection, sender: str) -> None:
+    """Until the end of the transaction nobody else decides about anybody of this sender."""
+    await connection.execute(select(organisation.c.id).where(organisation.c.id == sender).with_for_update())
+
+
+async def questions_between(
+    connection: AsyncConnection, sender: str, one: str, other: str, state: str
+) -> list[Question]:
+    """The questions of this state about these two persons, as they are now; the latest first."""
+    item = identity_item
+    ones, others = same_person(one), same_person(other)
+    query = select(item).where(
+        item.c.organisation == sender,
+        item.c.state == state,
+        (item.c.person_id.in_(ones) & item.c.other_person_id.in_(others))
+        | (item.c.person_id.in_(others) & item.c.other_person_id.in_(ones)),
+    )
+    rows = (await connection.execute(query.order_by(item.c.id.desc()))).mappings().all()
+    return [await _question(connection, row) for row in rows]
+
+
+async def raise_question(connection: AsyncConnection, item: dict[str, Any]) -> Question:
+    await connection.execute(identity_item.insert(), item)
+    row = (await connection.execute(select(identity_item).filter_by(id=item["id"]))).mappings().one()
+    return await _question(connection, row)
 
 
 def _of_hubs(hubs: Iterable[str]) -> Select[Any]:

@@ -87,6 +87,7 @@ destination = Table(
     Column("failures", Integer, nullable=False),  # in a row, of the destination itself
     Column("failing_since", Moment),
     Column("not_before", Moment),  # it is left alone until then: it asked for it, or the next probe waits
+    Column("probing_until", Moment),  # one delivery tries whether it is back
     Column("alerted_at", Moment),  # when somebody was told that it fails; until it recovers
     Column("events", BigInteger, nullable=False),  # how many of its deliveries have an event number
     Column("version", Text),  # of its software, when it tells
@@ -126,6 +127,14 @@ resource = Table(
     Column("method", String(5), nullable=False),  # how this version came: POST, PUT or PATCH
     Column("content", Text, nullable=False),
     Index(None, "organisation", "type", "updated_at", "id"),
+)
+
+poll_mark = Table(  # all changes up to this moment have been shown: a trigger on table resource refuses any further one
+    "poll_mark",
+    metadata,
+    Column("organisation", String(12), primary_key=True),
+    Column("type", String(32), primary_key=True),
+    Column("at", Moment, nullable=False),
 )
 
 found_by = Table(  # what the current version of a resource is found by; the rest of a search is judged on its content

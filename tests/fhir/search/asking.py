@@ -11,6 +11,8 @@ from gateway.search import criterion, parameter_of
 
 FHIR = "/FHIR/R4"
 
+Change = tuple[str, str]  # id and version
+
 
 def meets(resource: Mapping[str, Any], query: str) -> bool:
     """Whether the resource meets `parameter:modifier=value`."""
@@ -71,3 +73,18 @@ async def create_patient(gateway: Running, family: str, client: str = "demo-epr"
 def observation(patient: Json | None = None, **elements: Any) -> Json:
     about = {"subject": {"reference": f"Patient/{patient['id']}"}} if patient else {}
     return {"resourceType": "Observation", "status": "final", "code": {"text": "Wellbeing"}} | about | elements
+
+
+def changes(bundle: Json) -> list[Change]:
+    return [(one["resource"]["id"], one["resource"]["meta"]["versionId"]) for one in bundle.get("entry", [])]
+
+
+def newest(bundle: Json, since: str) -> str:
+    times: list[str] = [since, *(one["resource"]["meta"]["lastUpdated"] for one in bundle.get("entry", []))]
+    return max(times)
+
+
+async def move(gateway: Running, task: Json, to: str) -> None:
+    path = f"/platform/v1/referrals/{task['id']}/transitions"
+    answer = await gateway.call("demo-platform", "POST", path, {"to": to})
+    assert answer.status_code == 200, answer.text

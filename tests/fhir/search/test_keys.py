@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.app import example as demo
 
-from gateway.fhir.arrivals import KEPT
+from gateway.fhir.arrivals import SERVED
 from gateway.search import TABLE, Narrowing, belongs_by, criterion, keys, parameter_of, parameters_of
 from gateway.search.criteria import narrowings
 from gateway.search.table import is_indexed
@@ -141,7 +141,7 @@ def test_a_referral_leaves_few_entries() -> None:
 
 
 def test_what_is_searched_is_what_is_stored() -> None:
-    assert TABLE.keys() == KEPT
+    assert TABLE.keys() == SERVED
     for type_ in TABLE:
         for name in parameters_of(type_):
             parameter = parameter_of(type_, name)

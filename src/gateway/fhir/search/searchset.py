@@ -14,6 +14,7 @@ from gateway.ids import instant, now
 from gateway.search.criteria import in_compartment
 from gateway.search.query import Given, Query, read_query
 from gateway.search.subset import subset
+from gateway.store.polls import close_past
 
 Json = dict[str, Any]
 
@@ -32,6 +33,8 @@ async def searchset(exchange: Exchange, type_: str, given: Given, patient_id: st
         raise BadRequest(issues=[_unknown(name, type_, "error") for name in query.unknown])
     exchange.require(*(f"system/{one}.s" for one in sorted(query.linked_types)))
     at = datetime.fromisoformat(later["at"]) if later and later["at"] else None
+    if query.of_changes and not later:
+        at = await close_past(exchange.gateway.store, organisation, type_)
     async with exchange.gateway.store.reading() as connection:
         criteria = query.criteria + await linked_criteria(connection, organisation, query, exchange.base_url, at)
         if patient_id is not None:
@@ -44,7 +47,7 @@ async def searchset(exchange: Exchange, type_: str, given: Given, patient_id: st
         )
     links = [{"relation": "self", "url": _address(exchange, where, query, later)}]
     if page.place:
-        moves = any(parameter.name != "_id" for parameter, _ in query.sort)
+        moves = query.of_changes or any(parameter.name != "_id" for parameter, _ in query.sort)
         content = {"given": query.understood, "place": page.place, "total": total}
         content["at"] = (at or started).isoformat() if moves else None
         links.append(next_link(exchange, where, content, LONGEST if later else LONGEST_GIVEN))
@@ -56,7 +59,8 @@ async def searchset(exchange: Exchange, type_: str, given: Given, patient_id: st
         issues.append(Issue("incomplete", text, None, "warning"))
     if issues:
         entries.append({"resource": warnings_outcome(issues), "search": {"mode": "outcome"}})
-    bundle: Json = {"resourceType": "Bundle", "type": "searchset", "meta": {"lastUpdated": instant(now())}}
+    made = at if at and query.of_changes else now()  # the next poll may go on from there
+    bundle: Json = {"resourceType": "Bundle", "type": "searchset", "meta": {"lastUpdated": instant(made)}}
     if total is not None:
         bundle["total"] = total
     return bundle | {"link": links} | ({"entry": entries} if entries else {})

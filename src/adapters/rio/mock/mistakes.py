@@ -1,0 +1,13 @@
+"""What the mock is given and cannot use."""
+
+
+class MockError(Exception):
+    """The text says in which file, where, and what was expected."""
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """A host and port. Raises MockError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise MockError(f"{text}: must be host:port, e.g. 127.0.0.1:2575")
+    return host, int(port)
