@@ -33,6 +33,19 @@ UNREACHABLE = (
 
 IN_EACH_OTHERS_WAY = {"40001", "40P01"}  # SQLSTATE: could not be put in an order, waited in a ring
 
+# Of a connection to PostgreSQL, for when the network between is cut without a word: the server gives up the locks of
+# a process that it hears nothing of, and the process gives up a statement that is not answered (seconds).
+BOUNDS: dict[str, Any] = {
+    "command_timeout": 60,
+    "server_settings": {
+        "idle_in_transaction_session_timeout": "15s",
+        "tcp_keepalives_idle": "15",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "30s",
+    },
+}
+
 REFUSED_BY_TRIGGER = {"PM001", "SQLITE_CONSTRAINT_TRIGGER"}  # by the only one there is (migration 0004)
 
 ORDER = {table: position for position, table in enumerate(metadata.tables.values())}
@@ -55,7 +68,10 @@ class Store:
     the news of other processes."""
 
     def __init__(self, url: str, connections: int = 8) -> None:
-        self.engine = create_async_engine(url, pool_size=connections, max_overflow=0, hide_parameters=True)
+        bounds = BOUNDS if url.startswith("postgresql") else {}
+        self.engine = create_async_engine(
+            url, pool_size=connections, max_overflow=0, hide_parameters=True, connect_args=bounds
+        )
         self.committed = asyncio.Event()
         self.to_fetch = asyncio.Event()  # of its own: fetches are few, and commits many
         self.registrations = 0
