@@ -3,13 +3,10 @@
 import asyncio
 import contextlib
 import gc
-import os
 import signal
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,18 +14,17 @@ import typer
 import uvicorn
 import uvloop
 from fastapi import FastAPI
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
-from adapters.rio.mock import MockError, build_mock, load_faults, load_jwks, read_address
 from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
 from gateway.commands import destinations as destination_commands
+from gateway.commands.maps import check_mappings, show_unmapped_codes
+from gateway.commands.mock_rio import mock_rio
 from gateway.commands.rehearse import rehearse
 from gateway.commands.replay import replay
-from gateway.demo.parties import CALLBACK_URL, RECORD_URL, mock_secret, prepare_demo, private_key
+from gateway.demo.parties import CALLBACK_URL, RECORD_URL, prepare_demo, private_key
 from gateway.demo.story import tell
 from gateway.parties import Directory, PartiesError, load_parties, register
 from gateway.security import fetch_token
@@ -38,13 +34,14 @@ from gateway.store.migrate import migrate as migrate_database
 from gateway.store.reindex import reindex as reindex_stored
 from gateway.store.wake import watch
 from gateway.telemetry import set_up_logging
-from gateway.unmapped import UnmappedCode, count_unmapped
-from mappings.check import check_maps, render_maps
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 app.command()(replay)
 app.command()(rehearse)
+app.command("mock-rio")(mock_rio)
+app.command("check-maps")(check_mappings)
+app.command("unmapped-codes")(show_unmapped_codes)
 app.add_typer(destination_commands.app, name="destinations")
 
 KEYS = Path("var/keys")
@@ -235,84 +232,6 @@ def demo() -> None:
     """Tells the story of two referrals with real processes; exits 0 only if each update arrived once and in order."""
     _unwind_when_terminated()
     raise typer.Exit(tell())
-
-
-@app.command("mock-rio")
-def mock_rio(
-    host: str = "127.0.0.1",
-    port: int = 8001,
-    store: Annotated[Path | None, typer.Option(help="Keep the record in this SQLite file.")] = None,
-    faults: Annotated[Path | None, typer.Option(help="What goes wrong, a YAML file.")] = None,
-    session_seconds: Annotated[float, typer.Option(help="How long a SOAP token is good.")] = 1200,
-    jwks: Annotated[Path | None, typer.Option(help="Callers' public keys: the FHIR door asks for tokens.")] = None,
-    certificate: Annotated[Path | None, typer.Option(help="TLS: the server's certificate, PEM.")] = None,
-    key: Annotated[Path | None, typer.Option(help="TLS: its key, PEM.")] = None,
-    client_authority: Annotated[Path | None, typer.Option(help="Mutual TLS: who signs callers, PEM.")] = None,
-    mllp: Annotated[str | None, typer.Option(help="Where its HL7 v2 messages go: host:port.")] = None,
-) -> None:
-    """Runs the mock RiO: takes the gateway's updates, shows the record, goes wrong as told.
-
-    Its contract is in src/adapters/rio/README.md, its faults in src/adapters/rio/mock/README.md.
-    """
-    try:
-        mock = build_mock(
-            os.environ.get("MOCK_RIO_SECRET") or mock_secret(),
-            store=store,
-            faults=load_faults(faults) if faults else None,
-            jwks=load_jwks(jwks) if jwks else None,
-            session_seconds=session_seconds,
-            mutual=client_authority is not None,
-            mllp=read_address(mllp) if mllp else None,
-        )
-    except MockError as mistake:
-        typer.echo(mistake, err=True)
-        raise typer.Exit(2) from None
-    uvicorn.run(
-        mock,
-        host=host,
-        port=port,
-        loop="uvloop",
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=2,  # a hanging call of a scripted fault does not hold it up
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        ssl_ca_certs=str(client_authority) if client_authority else None,
-        ssl_cert_reqs=ssl.CERT_OPTIONAL if client_authority else ssl.CERT_NONE,  # the mock answers 403 itself
-    )
-
-
-@app.command("check-maps")
-def check_mappings(table: Annotated[bool, typer.Option(help="Also print the maps as a table.")] = False) -> None:
-    """Fails when a map has a gap: a status without words, a code without display, a row that is never reached."""
-    if table:
-        typer.echo(render_maps())
-    gaps = check_maps()
-    for gap in gaps:
-        typer.echo(gap, err=True)
-    raise typer.Exit(1 if gaps else 0)
-
-
-@app.command("unmapped-codes")
-def show_unmapped_codes(
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Seen on this day (UTC) or later.")
-    ] = None,
-) -> None:
-    """Lists the codes that no map knows, the most missed first: what to add to src/mappings/maps."""
-
-    async def count() -> list[UnmappedCode]:
-        store = Store(settings().database_url, 1)
-        try:
-            return await count_unmapped(store, since.replace(tzinfo=UTC) if since else None)
-        finally:
-            await store.close()
-
-    table = Table("system", "code", "referrals", "last seen", "organisations", box=None)
-    for one in asyncio.run(count()):
-        seen = str(one.referrals), f"{one.last_seen:%Y-%m-%d}"
-        table.add_row(one.system, one.code, *seen, ", ".join(one.organisations))
-    Console(width=None if sys.stdout.isatty() else 200, markup=False).print(table)
 
 
 @contextlib.contextmanager

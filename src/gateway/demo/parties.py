@@ -11,7 +11,6 @@ from typing import Any
 from joserfc.jwk import ECKey, import_key
 
 from adapters.rio.mock.app import USERS
-
 from gateway.parties import Parties, read_parties, register
 from gateway.security import read_or_make
 from gateway.store.engine import Store

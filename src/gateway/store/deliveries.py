@@ -143,7 +143,7 @@ async def take_probe(store: Store, destination_id: str, seconds: float) -> bool:
 async def release(store: Store, unsent: Sequence[Claimed]) -> None:
     """Gives back what was claimed and not tried, as if it had never been claimed."""
     async with store.transaction() as connection:
-        await connection.execute(_RELEASE, [_key(each) for each in unsent])
+        await connection.execute(_RELEASE, [key_of(each) for each in unsent])
 
 
 async def told_beside(store: Store, claimed: Claimed, *, with_referral: bool) -> tuple[str | None, str | None]:
@@ -284,7 +284,7 @@ _LEASE = (
     .values(leased_until=bindparam("lease"), attempts=delivery.c.attempts + 1)
 )
 _RELEASE = _ours.values(leased_until=None, attempts=delivery.c.attempts - 1)
-_SETTLE = _ours.values(
+SETTLE = _ours.values(
     state=bindparam("new_state"),
     due_at=bindparam("new_due_at"),
     delivered_at=func.coalesce(bindparam("new_delivered_at", type_=Moment), delivery.c.delivered_at),
@@ -319,7 +319,7 @@ def _claimed(row: RowMapping, until: datetime) -> Claimed:
     )
 
 
-def _key(claimed: Claimed) -> dict[str, Any]:
+def key_of(claimed: Claimed) -> dict[str, Any]:
     return {
         "of": claimed.organisation,
         "delivery": claimed.id,

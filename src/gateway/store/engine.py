@@ -46,7 +46,7 @@ BOUNDS: dict[str, Any] = {
     },
 }
 
-REFUSED_BY_TRIGGER = {"PM001", "SQLITE_CONSTRAINT_TRIGGER"}  # by the only one there is (migration 0004)
+REFUSED_BY_TRIGGER = {"PM001", "SQLITE_CONSTRAINT_TRIGGER"}  # by the only one there is (migration 0005)
 
 ORDER = {table: position for position, table in enumerate(metadata.tables.values())}
 
@@ -67,8 +67,9 @@ class Store:
     is a Task whose details are awaited. `registrations` grows when parties have changed. `gateway.store.wake` brings
     the news of other processes."""
 
-    def __init__(self, url: str, connections: int = 8) -> None:
-        bounds = BOUNDS if url.startswith("postgresql") else {}
+    def __init__(self, url: str, connections: int = 8, *, bounded: bool = True) -> None:
+        """Without bounds a statement may take as long as it needs: a migration does."""
+        bounds = BOUNDS if bounded and url.startswith("postgresql") else {}
         self.engine = create_async_engine(
             url, pool_size=connections, max_overflow=0, hide_parameters=True, connect_args=bounds
         )

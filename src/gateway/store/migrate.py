@@ -21,7 +21,7 @@ async def migrate(url: str, tell: Callable[[int, int], None] = lambda done, tota
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    store = Store(url, connections=1)
+    store = Store(url, connections=1, bounded=False)
     try:
         async with store.transaction() as connection:
             await connection.run_sync(_upgrade)

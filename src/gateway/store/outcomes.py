@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.health import Health, health_after
 from gateway.hearing import SUBSCRIPTION
 from gateway.ids import new_id, now
-from gateway.store.deliveries import _SETTLE, DUE, Outcome, _key
+from gateway.store.deliveries import DUE, SETTLE, Outcome, key_of
 from gateway.store.engine import Store
 from gateway.store.resources import hold
 from gateway.store.schema import alert, attempt, delivery, destination, tally
@@ -57,7 +57,7 @@ async def finish(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
     if store.is_postgresql and not any(outcome.failure or outcome.leave_alone for outcome in outcomes):
         return await _finish_well(store, outcomes)
     async with store.transaction() as connection:
-        await connection.execute(_SETTLE, [_settled(outcome) for outcome in outcomes])
+        await connection.execute(SETTLE, [_settled(outcome) for outcome in outcomes])
         # Again the same when the commit before went through and only its answer was lost.
         keep = _insert(connection)(attempt).on_conflict_do_nothing()
         await connection.execute(keep, [_attempt_row(outcome) for outcome in outcomes])
@@ -170,7 +170,7 @@ def alert_row(destination_id: str, kind: str, reason: str, at: datetime) -> dict
 
 def _settled(outcome: Outcome) -> dict[str, Any]:
     delivered_at = outcome.ended_at if outcome.state == "delivered" else None
-    return _key(outcome.claimed) | {
+    return key_of(outcome.claimed) | {
         "new_state": outcome.state,
         "new_due_at": outcome.due_at,
         "new_delivered_at": delivered_at,

@@ -1,0 +1,56 @@
+"""gateway mock-rio: an EPR to develop against, with its own record and faults as told."""
+
+import os
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from adapters.rio.mock import MockError, build_mock, load_faults, load_jwks, read_address
+from gateway.demo.parties import mock_secret
+
+
+def mock_rio(
+    host: str = "127.0.0.1",
+    port: int = 8001,
+    store: Annotated[Path | None, typer.Option(help="Keep the record in this SQLite file.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="What goes wrong, a YAML file.")] = None,
+    session_seconds: Annotated[float, typer.Option(help="How long a SOAP token is good.")] = 1200,
+    jwks: Annotated[Path | None, typer.Option(help="Callers' public keys: the FHIR door asks for tokens.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="TLS: the server's certificate, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="TLS: its key, PEM.")] = None,
+    client_authority: Annotated[Path | None, typer.Option(help="Mutual TLS: who signs callers, PEM.")] = None,
+    mllp: Annotated[str | None, typer.Option(help="Where its HL7 v2 messages go: host:port.")] = None,
+) -> None:
+    """Runs the mock RiO: takes the gateway's updates, shows the record, goes wrong as told.
+
+    Its contract is in src/adapters/rio/README.md, its faults in src/adapters/rio/mock/README.md.
+    """
+    try:
+        mock = build_mock(
+            os.environ.get("MOCK_RIO_SECRET") or mock_secret(),
+            store=store,
+            faults=load_faults(faults) if faults else None,
+            jwks=load_jwks(jwks) if jwks else None,
+            session_seconds=session_seconds,
+            mutual=client_authority is not None,
+            mllp=read_address(mllp) if mllp else None,
+        )
+    except MockError as mistake:
+        typer.echo(mistake, err=True)
+        raise typer.Exit(2) from None
+    uvicorn.run(
+        mock,
+        host=host,
+        port=port,
+        loop="uvloop",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=2,  # a hanging call of a scripted fault does not hold it up
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        ssl_ca_certs=str(client_authority) if client_authority else None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if client_authority else ssl.CERT_NONE,  # the mock answers 403 itself
+    )
