@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+NOBODY = "02:00:00:00:00:99"
+
 
 class NotPermittedError(Exception):
     """This machine does not let us; the text is what it said."""
@@ -42,10 +44,17 @@ class Link:
         return ["ip", "netns", "exec", self.name, *command]
 
     def cut(self) -> None:
-        run("ip", "-n", self.name, "link", "set", "gwc-there", "down")
+        """Without a word: packets go to a hardware address that nobody has. Were an end taken down, each side would
+        be told at once."""
+        for inside, other in self._ends():
+            run(*inside, "neigh", "replace", *other, "lladdr", NOBODY, "nud", "permanent")
 
     def mend(self) -> None:
-        run("ip", "-n", self.name, "link", "set", "gwc-there", "up")
+        for inside, other in self._ends():
+            run(*inside, "neigh", "del", *other)
+
+    def _ends(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+        return [(("ip",), (self.there, "dev", "gwc-here")), (("ip", "-n", self.name), (self.here, "dev", "gwc-there"))]
 
     def close(self) -> None:
         run("ip", "netns", "del", self.name)  # its end of the link goes with it, and so ours

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from crash.stage import LEASE, Stage
 
 GONE = float(os.environ.get("CRASH_GONE_SECONDS", "60"))
 CUT = 30.0  # seconds
+LEFT = 300_000  # bytes of a disk that is to be full soon
 
 
 @dataclass
@@ -174,8 +176,9 @@ class OnSmallDisk(Stage):
         return f"postgresql+asyncpg://postgres@/crash?host={self.postgres.host}"
 
     def fill(self) -> None:
-        free = shutil.disk_usage(self.disk).free
-        (self.disk / "ballast").write_bytes(bytes(max(0, free - 300_000)))
+        with suppress(OSError), (self.disk / "ballast").open("wb", buffering=0) as ballast:  # others write meanwhile
+            while (free := shutil.disk_usage(self.disk).free) > LEFT:
+                ballast.write(bytes(min(1_000_000, free - LEFT)))
 
     def empty(self) -> None:
         (self.disk / "ballast").unlink()

@@ -38,7 +38,7 @@ BATCH = 100  # deliveries of one destination claimed together
 AHEAD = 50  # ... while so many are still to be sent, so that no place stands idle meanwhile
 CLAIMS = 3  # at a time: a destination does not wait for the claims of all others
 GAP = 0.01  # seconds between two looks, and two recordings: under load each then finds more; an idle worker is at once
-LONGEST_PAUSE = 30.0  # seconds between two looks at a database in trouble
+LONGEST_PAUSE = 5.0  # seconds between two looks at a database in trouble
 REFUSALS = frozenset({400, 409, 410, 412, 413, 422})  # of this update: the destination itself is well
 
 log = structlog.get_logger()

@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from gateway.ids import now
@@ -95,3 +95,11 @@ async def test_a_connection_used_after_the_server_said_goodbye_is_unreachable_no
     goodbye = asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
 
     assert is_unreachable(goodbye)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_process_that_falls_silent_amid_a_transaction_does_not_keep_its_locks(store: Store) -> None:
+    async with store.reading() as connection:
+        bound = (await connection.execute(text("SHOW idle_in_transaction_session_timeout"))).scalar_one()
+
+    assert bound == "15s"

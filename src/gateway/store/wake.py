@@ -16,13 +16,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from gateway.store.engine import Store
+from gateway.store.engine import BOUNDS, Store
 
 CHANNEL = "gateway"
 REGISTERED = "registered"
 QUIET = 0.02  # seconds between two hints: under load the first of them wakes whoever sleeps
 HEARTBEAT = 10.0  # seconds: a connection that listens would never notice that its other end has gone
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds between two tries to connect again
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries to connect again
 LOOK = 0.02  # seconds between two looks at SQLite's version: 5 us each
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ async def _line(store: Store, *, works: bool) -> AsyncIterator[tuple[Any, asynci
         elif told[-1] in heard:
             heard[told[-1]].set()
 
-    engine = create_async_engine(store.engine.url, poolclass=NullPool)
+    engine = create_async_engine(store.engine.url, poolclass=NullPool, connect_args=BOUNDS)
     try:
         async with engine.connect() as connection:
             plain: Any = (await connection.get_raw_connection()).driver_connection
