@@ -114,18 +114,15 @@ async def test_of_a_fault_inside_a_200_nobody_knows_what_it_did(callback: FhirCa
 
 @pytest.mark.parametrize(
     ("value", "at_least", "at_most"),
-    [
-        ("120", 120, 120),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=300), usegmt=True), 200, 300),
-        (format_datetime(datetime.now(UTC) - timedelta(seconds=300), usegmt=True), 0, 0),
-    ],
+    [("120", 120, 120), (timedelta(seconds=300), 200, 300), (timedelta(seconds=-300), 0, 0)],
     ids=["seconds", "a date ahead", "a date gone by"],
 )
 @respx.mock
 async def test_retry_after_in_seconds_or_as_a_date(
-    callback: FhirCallback, update: Update, value: str, at_least: float, at_most: float
+    callback: FhirCallback, update: Update, value: str | timedelta, at_least: float, at_most: float
 ) -> None:
-    respx.put(f"{URL}/Task/t1").respond(503, headers={"Retry-After": value})
+    said = value if isinstance(value, str) else format_datetime(datetime.now(UTC) + value, usegmt=True)
+    respx.put(f"{URL}/Task/t1").respond(503, headers={"Retry-After": said})
 
     retry_after = (await callback.send(update)).retry_after
 
