@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.checking import measure_checking
+from bench.deliveries import measure_deliveries
 from bench.load import Load, drive, post
 from bench.processes import Process, free_port, running
 from bench.search import measure_search
@@ -43,6 +44,7 @@ def main() -> None:
         results += accept(host, "accept-c16", connections=16, workers=1)
         results += accept(host, "accept-c64", connections=64, workers=2)
         results += measure_lag(host, FOLDER)
+        results += measure_deliveries(host, FOLDER)
         results += measure_search(host, FOLDER)
     Path("var/bench.json").write_text(json.dumps(results, indent=1) + "\n")
     show(results)

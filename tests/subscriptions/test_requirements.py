@@ -8,9 +8,7 @@ import pytest
 from tools.subscription_requirements import CLIENT, FILE, HOLDS, NOT, REPLACED, ROWS, VERDICTS, written
 
 HERE = Path(__file__).parent
-LISTED = (
-    "0901ced35ce0486b4250980fd849ee8544ede3e7f31a3b43ae195a7bdc16a3b4"  # backport 1.1.0
-)
+LISTED = "0901ced35ce0486b4250980fd849ee8544ede3e7f31a3b43ae195a7bdc16a3b4"  # backport 1.1.0
 TESTS = {
     node.name
     for path in HERE.glob("test_*.py")
