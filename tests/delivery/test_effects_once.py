@@ -14,6 +14,7 @@ import pytest
 from tests.delivery.neighbours import Asked, answer, neighbour, reset
 
 import gateway.delivery
+import gateway.health
 from gateway.settings import Settings
 from gateway.store.engine import Store
 
@@ -111,6 +112,12 @@ def by_chance(seed: int, faults: list[str], share: float) -> Callable[[], str | 
 def settings(settings: Settings) -> Settings:
     quick = {"send_timeout_seconds": SEND_SECONDS, "lease_seconds": 1.2, "retry_seconds": (0.02,) * 40}
     return settings.model_copy(update=quick)
+
+
+@pytest.fixture(autouse=True)
+def short_probe_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of all calls fail here: so many in a row now and then that a minute's wait would come of it."""
+    monkeypatch.setattr(gateway.health, "LONGEST_PROBE_WAIT", 0.2)
 
 
 @asynccontextmanager
