@@ -26,14 +26,14 @@ async def test_it_says_503_and_when_to_come_back(url: str, method: str, path: st
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as http:
         answer = await http.request(method, path, json=referral_bundle() if method == "POST" else None, headers=headers)
     await app.state.gateway.store.close()
-    await _the_driver_has_given_up(others)
+    await the_driver_has_given_up(others)
 
     assert answer.status_code == 503
     assert answer.json()["issue"][0]["code"] == "transient"
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def _the_driver_has_given_up(others: list[threading.Thread]) -> None:
+async def the_driver_has_given_up(others: list[threading.Thread]) -> None:
     """aiosqlite reports the end of a connection that never opened to this loop, from a thread nobody waits for."""
     for thread in threading.enumerate():
         if thread not in others and "_connection_worker_thread" in thread.name:

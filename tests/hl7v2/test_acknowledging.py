@@ -1,11 +1,12 @@
 """Which message gets which acknowledgement (HL7 v2.4, 2.9.2: original mode), and what it says."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from tests.fhir.test_database_gone import _the_driver_has_given_up
+from tests.fhir.test_database_gone import the_driver_has_given_up
 from tests.hl7v2.conftest import MARGARET, Trust, code, example, faults, message, pid
 
 from adapters.hl7v2.listener import Block
@@ -176,11 +177,12 @@ async def test_while_the_database_is_away_nothing_is_acknowledged(
     "url", ["postgresql+asyncpg://nobody@/none?host=/nowhere/at/all", "sqlite+aiosqlite:////nowhere/at/all/gateway.db"]
 )
 async def test_where_there_is_no_database_nothing_is_answered(url: str) -> None:
+    others = threading.enumerate()
     store = Store(url)
     block = Block(message(A31, pid()).replace("\n", "\r").encode(), frozenset())
     assert await take(Gateway(Settings(database_url=url), store, Directory(store)), block) is None
     await store.close()
-    await _the_driver_has_given_up()
+    await the_driver_has_given_up(others)
 
 
 async def test_a_fault_of_ours_is_answered_and_told_in_the_log_without_data(
