@@ -5,12 +5,13 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.delivery.neighbours import Asked, answer, neighbour, reset
 
 import gateway.delivery
@@ -120,21 +121,50 @@ def short_probe_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway.health, "LONGEST_PROBE_WAIT", 0.2)
 
 
+class Mortal(Store):
+    """Knows whether it is in the middle of something: a kill takes the database's driver along, but a cancelled task
+    leaves its thread behind, and that one would go on holding SQLite's lock."""
+
+    under_way = 0
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        with self._counted():
+            async with super().reading() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        with self._counted():
+            async with super().transaction() as connection:
+                yield connection
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
+
+
 @asynccontextmanager
 async def killed_now_and_then(
     database_url: str, settings: Settings, chance: random.Random, lives: int
 ) -> AsyncIterator[None]:
-    """A worker process after another; each is gone after a moment, whatever it was in the middle of. The last stays."""
+    """A worker process after another; each is gone after a moment, whatever it was sending. The last stays."""
+    stop = asyncio.Event()
 
     async def live(seconds: float | None) -> None:
-        own = Store(database_url)
-        try:
-            async with asyncio.timeout(seconds):
-                await gateway.delivery.run(own, settings, asyncio.Event())
-        except TimeoutError:
-            pass
-        finally:
-            await own.close()
+        own = Mortal(database_url)
+        running = asyncio.create_task(gateway.delivery.run(own, settings, stop))
+        if seconds:
+            await asyncio.wait([running], timeout=seconds)
+            while own.under_way:  # noqa: ASYNC110 - it offers nothing to wait for
+                await asyncio.sleep(0.001)
+            running.cancel()
+        await asyncio.wait([running])
+        await own.close()
 
     async def all_lives() -> None:
         for _ in range(lives):
@@ -145,9 +175,8 @@ async def killed_now_and_then(
     try:
         yield
     finally:
-        workers.cancel()
-        with suppress(asyncio.CancelledError):
-            await workers
+        stop.set()
+        await workers
 
 
 async def deliver_all(due: Any, until: Until, url: str, referrals: int, versions: int, **options: Any) -> list[str]:
