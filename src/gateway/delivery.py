@@ -160,7 +160,8 @@ class Worker:
                     return 0
                 self.allowed[destination] = 1
             probe = one.failing or self.trouble[destination] >= FAILING_AFTER  # others may get through to it
-            claimed = await claim(self.store, destination, seconds, self._room(destination))
+            # The probe is what was tried least: an update that is itself the trouble must not stand before all others.
+            claimed = await claim(self.store, destination, seconds, self._room(destination), least_tried=one.failing)
         for each in claimed:
             self.taken[destination] += 1
             task = asyncio.create_task(self._send(each, probe=probe))

@@ -130,7 +130,7 @@ async def test_retry_after_in_seconds_or_as_a_date(
     assert at_least <= retry_after <= at_most
 
 
-@pytest.mark.parametrize("value", ["soon", "-5", "1e9", ""])
+@pytest.mark.parametrize("value", ["soon", "-5", "1e9", "", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
 @respx.mock
 async def test_a_retry_after_that_says_nothing_is_passed_over(
     callback: FhirCallback, update: Update, value: str

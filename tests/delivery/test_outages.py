@@ -99,12 +99,32 @@ async def test_what_had_to_wait_for_itself_goes_as_soon_as_the_destination_is_ba
     async with working({"fhir-callback": epr}, retry_seconds=(0.01, 0.02, 0.03, 86_400, 86_400)):
         await until(lambda: fails(due))
         async with store.transaction() as connection:  # as if all had been tried often
-            await connection.execute(update(delivery).values(due_at=now() + timedelta(hours=8)))
+            await connection.execute(update(delivery).values(due_at=now() + timedelta(hours=8), attempts=1))
             await connection.execute(
                 update(delivery).where(delivery.c.id.in_(select(delivery.c.id).limit(1))).values(due_at=now())
             )
         epr.up = True
         await until(lambda: arrived(due))
+
+
+async def test_updates_that_are_the_trouble_themselves_do_not_stand_before_all_others(
+    due: Any, working: Any, until: Until
+) -> None:
+    class Picky(Epr):
+        """An EPR that fails on some updates, again and again, and would take any other."""
+
+        async def send(self, update: Update) -> Answer:
+            return Answer("done", 5, 500) if update.task_id in bad else Answer("done", 5, 200, delivered=True)
+
+    await due.destination("https://epr.example/FHIR/R4")
+    bad = {await due.referral(reference) for reference in REFERENCES}
+    good = [await due.referral(f"SP-2000-0000-{number:04d}") for number in range(5)]
+
+    async def have_arrived() -> bool:
+        return {state for each in good for state in await due.states(each)} == {"delivered"}
+
+    async with working({"fhir-callback": Picky()}, retry_seconds=(1, 5, 30, 120, 600)):
+        await until(have_arrived)
 
 
 async def test_one_probe_among_all_workers(due: Any, store: Store, database_url: str) -> None:

@@ -305,11 +305,11 @@ async def test_it_outlives_trouble_with_the_database(
     def failing_at_first(name: str) -> Callable[..., Any]:
         real = getattr(gateway.delivery, name)
 
-        async def call(*arguments: Any) -> Any:
+        async def call(*arguments: Any, **options: Any) -> Any:
             if trouble[name]:
                 trouble[name] -= 1
                 raise OperationalError("statement", None, OSError("the database is gone"))
-            return await real(*arguments)
+            return await real(*arguments, **options)
 
         return call
 

@@ -107,8 +107,10 @@ def _soonest(row: Row[Any]) -> datetime:
     return max(filter(None, (row.due_at, row.not_before, row.probing_until)), default=now())
 
 
-async def claim(store: Store, destination_id: str, lease_seconds: float, limit: int) -> list[Claimed]:
-    """Leases up to `limit` deliveries to the destination that may go out now, oldest first.
+async def claim(
+    store: Store, destination_id: str, lease_seconds: float, limit: int, *, least_tried: bool = False
+) -> list[Claimed]:
+    """Leases up to `limit` deliveries to the destination that may go out now: the oldest, or the least tried ones.
 
     Of each referral only the first undelivered version may go: that keeps the order, and lets an update that fails
     hold back its own referral and no other. Workers that claim at the same time get different ones.
@@ -117,7 +119,8 @@ async def claim(store: Store, destination_id: str, lease_seconds: float, limit: 
     until = moment + timedelta(seconds=lease_seconds)
     async with store.transaction() as connection:
         chosen = {"moment": moment, "limit": limit, "destination": destination_id}
-        claimed = [_claimed(row, until) for row in (await connection.execute(_CLAIMABLE, chosen)).mappings()]
+        statement = _LEAST_TRIED if least_tried else _CLAIMABLE
+        claimed = [_claimed(row, until) for row in (await connection.execute(statement, chosen)).mappings()]
         for organisation in {each.organisation for each in claimed}:
             ids = [each.id for each in claimed if each.organisation == organisation]
             await connection.execute(_LEASE, {"of": organisation, "deliveries": ids, "lease": until})
@@ -212,9 +215,12 @@ def _ready() -> Select[Any]:
     )
 
 
-def _claimable() -> Select[Any]:
-    """The first `limit` of those due, locked, with all that is needed to send them."""
+def _claimable(*, least_tried: bool = False) -> Select[Any]:
+    """The first `limit` of those due (or of the least tried, the newest first), locked, with all that is needed to
+    send them."""
     due = _heads(bindparam("destination")).where(delivery.c.due_at <= bindparam("moment"))
+    if least_tried:
+        due = due.order_by(None).order_by(delivery.c.attempts, delivery.c.due_at.desc())
     head = due.limit(bindparam("limit", type_=Integer)).with_for_update(skip_locked=True).subquery("head")
     its = (event.c.organisation == head.c.organisation) & (event.c.referral_id == head.c.referral_id)
     start = event.alias("start")
@@ -272,6 +278,7 @@ def _claimable() -> Select[Any]:
 
 _READY = _ready()
 _CLAIMABLE = _claimable()
+_LEAST_TRIED = _claimable(least_tried=True)
 _row = update(delivery).where(delivery.c.organisation == bindparam("of"), delivery.c.id == bindparam("delivery"))
 _ours = _row.where(
     delivery.c.state == "due",  # bound: the index of due rows is no way to one of them

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.health import Health, health_after
+from gateway.health import FAILING_AFTER, Health, health_after
 from gateway.hearing import SUBSCRIPTION
 from gateway.ids import new_id, now
 from gateway.store.deliveries import DUE, SETTLE, Outcome, key_of
@@ -143,9 +143,12 @@ def _goes_on_well(health: Health, signs: Iterable[Outcome]) -> bool:
 
 
 async def _tell_of_recovery(connection: AsyncConnection, id_: str, before: Health, after: Health) -> Health:
-    """What waited for it, each for its own while, may go now; whoever was told that it fails is told."""
+    """What waited for it, each for its own while, may go now; whoever was told that it fails is told. What was tried
+    more often than it takes to tell an outage may be the trouble itself, and keeps its own wait."""
     moment = now()
-    waiting = update(delivery).where(DUE, delivery.c.destination_id == id_, delivery.c.due_at > moment)
+    waiting = update(delivery).where(
+        DUE, delivery.c.destination_id == id_, delivery.c.due_at > moment, delivery.c.attempts <= FAILING_AFTER
+    )
     await connection.execute(waiting.values(due_at=moment))
     if before.alerted_at is None:
         return after
