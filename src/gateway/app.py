@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
+from adapters.smart.client import SmartEprs
 from gateway import errors, fetching, subscribing, watching
 from gateway.again import Again
 from gateway.arrival import Gateway
@@ -21,7 +22,7 @@ from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
 from gateway.referrals import Judged
-from gateway.security import Gatekeeper, token_endpoint, token_secret
+from gateway.security import Gatekeeper, Seal, token_endpoint, token_secret
 from gateway.settings import Settings
 from gateway.status import add_status_routes
 from gateway.store.engine import Store
@@ -36,7 +37,8 @@ def build_app(settings: Settings) -> FastAPI:
     """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere."""
     store = Store(settings.database_url, settings.database_connections)
     directory = Directory(store, settings.directory_seconds)
-    gatekeeper = Gatekeeper(token_secret(settings.token_secret_file), settings.base_url, settings.token_seconds)
+    secret = token_secret(settings.token_secret_file)
+    gatekeeper = Gatekeeper(secret, settings.base_url, settings.token_seconds)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -48,6 +50,7 @@ def build_app(settings: Settings) -> FastAPI:
         yield
         stop.set()
         await asyncio.wait([watching, *([app.state.worker] if app.state.worker else [])])
+        await app.state.eprs.close()
         await store.close()
 
     app = FastAPI(
@@ -62,6 +65,8 @@ def build_app(settings: Settings) -> FastAPI:
     )
     app.state.gateway = Gateway(settings, store, directory)
     app.state.gatekeeper = gatekeeper
+    app.state.seal = Seal(secret)
+    app.state.eprs = SmartEprs(settings.fetch_timeout_seconds)
     app.state.worker = None
     errors.install(app)
     app.add_exception_handler(Judged, tell_judgement)

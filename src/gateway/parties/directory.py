@@ -101,6 +101,14 @@ class Directory:
                     return organisation, feed
         return None
 
+    def epr(self, name: str) -> tuple[Party, Party] | None:
+        """The organisation, and its EPR (`Epr`) of this issuer or id."""
+        for organisation in self._organisations.values():
+            for epr in organisation.get("eprs", []):
+                if name in (epr["issuer"], epr["id"]):
+                    return organisation, epr
+        return None
+
     def hub(self, hub_id: str) -> Party | None:
         return self._hubs.get(hub_id)
 
