@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
+from adapters.rio.reading import RioReader
 from adapters.smart.client import SmartEprs
 from gateway import errors, fetching, subscribing, watching
 from gateway.again import Again
@@ -29,6 +30,7 @@ from gateway.store.engine import Store
 from gateway.store.wake import watch
 from gateway.telemetry import Telemetry
 from gateway.web.deliveries import add_pages
+from gateway.web.launched import add_launch
 
 log = structlog.get_logger()
 
@@ -51,6 +53,7 @@ def build_app(settings: Settings) -> FastAPI:
         stop.set()
         await asyncio.wait([watching, *([app.state.worker] if app.state.worker else [])])
         await app.state.eprs.close()
+        await app.state.rio_reader.close()
         await store.close()
 
     app = FastAPI(
@@ -67,6 +70,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.state.gatekeeper = gatekeeper
     app.state.seal = Seal(secret)
     app.state.eprs = SmartEprs(settings.fetch_timeout_seconds)
+    app.state.rio_reader = RioReader(settings.fetch_timeout_seconds)
     app.state.worker = None
     errors.install(app)
     app.add_exception_handler(Judged, tell_judgement)
@@ -78,6 +82,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(identity.router)
     app.include_router(operations.router)
     add_pages(app)
+    add_launch(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)

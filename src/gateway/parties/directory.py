@@ -109,6 +109,12 @@ class Directory:
                     return organisation, epr
         return None
 
+    @property
+    def origins(self) -> list[str]:
+        """Who may show our pages in a frame, before it is known whose page it is."""
+        eprs = (epr for one in self._organisations.values() for epr in one.get("eprs", []))
+        return sorted({origin for epr in eprs for origin in epr["origins"]})
+
     def hub(self, hub_id: str) -> Party | None:
         return self._hubs.get(hub_id)
 

@@ -99,6 +99,7 @@ class Epr(Party):
     tls: Tls | None = None
     key_file: Path | None = None  # a private JWK with a kid: the gateway signs for its tokens; none: a public client
     launch_secret: Secret | None = None  # signs launch addresses of an EPR without SMART; none: there are none
+    record: Id | None = None  # the destination of kind rio in which a signed launch looks up who the person is
     cds: CdsClient | None = None  # none: it calls no CDS Hooks
 
 

@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.schema import launch, launch_session
+from gateway.store.schema import destination, jti, launch, launch_session
 
 Row = dict[str, Any]
 
@@ -58,3 +60,20 @@ async def prolong_session(connection: AsyncConnection, session_id: str, until: d
 async def end_session(connection: AsyncConnection, session_id: str, why: str) -> None:
     ended = update(launch_session).where(launch_session.c.id == session_id, launch_session.c.ended.is_(None))
     await connection.execute(ended.values(ended=why, token=None))
+
+
+async def use_nonce(connection: AsyncConnection, of: str, nonce: str, until: datetime) -> bool:
+    """Whether it is used for the first time; from now on it is used."""
+    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(jti)
+    row = {"client_id": of, "jti": nonce, "expires_at": until}
+    kept = await connection.execute(insert.values(row).on_conflict_do_nothing())
+    return kept.rowcount == 1
+
+
+async def read_record(connection: AsyncConnection, organisation: str, destination_id: str) -> tuple[str, Row] | None:
+    """The address and the registered options of the organisation's record (a destination of kind rio)."""
+    query = select(destination.c.url, destination.c.content).where(
+        destination.c.id == destination_id, destination.c.organisation == organisation, destination.c.kind == "rio"
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return (row.url, orjson.loads(row.content)) if row else None

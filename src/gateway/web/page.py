@@ -1,5 +1,6 @@
 """How pages are made, and the headers that each has."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,10 @@ from gateway.ids import now
 from mappings.clinician import UK
 
 HERE = Path(__file__).parent
+POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
+    "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -28,8 +28,12 @@ pages = Environment(
 )
 
 
-def show(template: str, status: int = 200, **values: Any) -> Response:
-    return Response(pages.get_template(template).render(values), status, HEADERS, "text/html; charset=utf-8")
+def show(template: str, status: int = 200, *, framed_by: Sequence[str] = (), **values: Any) -> Response:
+    """A page. `framed_by` are the origins that may show it inside their own; nobody else."""
+    headers = dict(HEADERS)
+    if framed_by:
+        headers["Content-Security-Policy"] = POLICY.replace("'none'; base-uri", f"{' '.join(framed_by)}; base-uri")
+    return Response(pages.get_template(template).render(values), status, headers, "text/html; charset=utf-8")
 
 
 def go(address: str) -> Response:
