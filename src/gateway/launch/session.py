@@ -133,14 +133,30 @@ def keep_cookie(request: Request, answer: Response, name: str, value: str, path:
     answer.headers.append("set-cookie", f"{name}={value}; Path={path}; HttpOnly; {how}")
 
 
-async def admit(request: Request) -> LaunchSession:
-    """The session of the page that is asked for. Raises SessionOver without one that is good."""
-    session = await read(request)
+class TeamNotActive(GatewayError):
+    """The user's team does not take part yet: they see nothing of the service but a way to ask for it."""
+
+    status, code = 403, "forbidden"
+    text = "Your team does not use social prescribing yet."
+
+    def __init__(self, session: LaunchSession) -> None:
+        super().__init__()
+        self.session = session
+
+
+async def admit(request: Request, *, active: bool = True) -> LaunchSession:
+    """The session of the page that is asked for, of somebody whose team is active unless that is not asked.
+
+    Raises SessionOver without one that is good, TeamNotActive.
+    """
+    session = await _read(request)
     request.state.caller = caller_of(request, session)
+    if active and not session.is_active:
+        raise TeamNotActive(session)
     return session
 
 
-async def read(request: Request) -> LaunchSession:
+async def _read(request: Request) -> LaunchSession:
     gateway: Gateway = request.app.state.gateway
     await gateway.directory.refresh()
     id_ = str(request.path_params["session"])

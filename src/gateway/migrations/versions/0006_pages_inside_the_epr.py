@@ -36,6 +36,7 @@ def upgrade() -> None:
         "form_use",
         sa.Column("organisation", sa.String(length=12), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=128), nullable=False),
         sa.Column("team", sa.Text(), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
@@ -49,6 +50,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_form_use_organisation_opened_at"), ["organisation", "opened_at"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_form_use_organisation_user_id"), ["organisation", "user_id"], unique=False)
 
     op.create_table(
         "launch",
@@ -120,6 +122,7 @@ def downgrade() -> None:
     op.drop_table("launch_session")
     op.drop_table("launch")
     with op.batch_alter_table("form_use", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_form_use_organisation_user_id"))
         batch_op.drop_index(batch_op.f("ix_form_use_organisation_opened_at"))
 
     op.drop_table("form_use")

@@ -51,6 +51,7 @@ form_use = Table(  # how long a referral took to write; of nobody's record
     metadata,
     Column("organisation", String(12), primary_key=True),
     Column("id", String(36), primary_key=True),  # of the draft
+    Column("user_id", String(128), nullable=False),
     Column("team", Text),
     Column("opened_at", Moment, nullable=False),
     Column("submitted_at", Moment),
@@ -59,6 +60,7 @@ form_use = Table(  # how long a referral took to write; of nobody's record
     Column("keystrokes", Integer),
     Column("experienced", Boolean, nullable=False),  # whether this user has referred by the form before
     Index(None, "organisation", "opened_at"),
+    Index(None, "organisation", "user_id"),
 )
 
 team_request = Table(  # somebody of a team that is not active yet asks for it
