@@ -118,6 +118,12 @@ class Directory:
     def hub(self, hub_id: str) -> Party | None:
         return self._hubs.get(hub_id)
 
+    def hubs_for(self, organisation: str) -> list[Party]:
+        """Those in the boroughs of the organisation's agreement (everywhere, when it names none), by name."""
+        boroughs = self._organisations.get(organisation, {}).get("boroughs")
+        hubs = [hub for hub in self._hubs.values() if not boroughs or hub["borough"] in boroughs]
+        return sorted(hubs, key=lambda hub: str(hub["name"]))
+
     def client(self, client_id: str) -> Party | None:
         return self._clients.get(client_id)
 
