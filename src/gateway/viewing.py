@@ -125,7 +125,7 @@ async def _show(
 ) -> Shown:
     organisation, id_ = stored.row["organisation"], stored.row["id"]
     journal = viewing.journal_of(await referrals.events(connection, organisation, id_))
-    rows = [row for row, _ in await referrals.deliveries(connection, organisation, id_)]
+    rows = [dict(row) for row, _ in await referrals.deliveries(connection, organisation, id_)]
     reached = {row["destination_id"] for row in rows}
     kinds = {one.id: one.kind for one in listeners if one.id in reached and not _is_of_else(one, rows)}
     view = view_of(

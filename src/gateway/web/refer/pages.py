@@ -176,9 +176,7 @@ def _likely_hub(request: Request, session: LaunchSession, answers: Answers) -> J
     return found
 
 
-async def _form(
-    request: Request, session: LaunchSession, draft: Draft, found: Iterable[Problem] = ()
-) -> Response:
+async def _form(request: Request, session: LaunchSession, draft: Draft, found: Iterable[Problem] = ()) -> Response:
     told = list(found)
     organisation = request.app.state.gateway.directory.organisation(session.organisation)
     return show(
