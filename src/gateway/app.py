@@ -31,6 +31,7 @@ from gateway.store.wake import watch
 from gateway.telemetry import Telemetry
 from gateway.web.deliveries import add_pages
 from gateway.web.launched import add_launch
+from gateway.web.refer import add_refer_pages
 
 log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(operations.router)
     add_pages(app)
     add_launch(app)
+    add_refer_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)

@@ -176,9 +176,7 @@ def _likely_hub(request: Request, session: LaunchSession, answers: Answers) -> J
     return found
 
 
-async def _form(
-    request: Request, session: LaunchSession, draft: Draft, found: Iterable[Problem] = ()
-) -> Response:
+async def _form(request: Request, session: LaunchSession, draft: Draft, found: Iterable[Problem] = ()) -> Response:
     told = list(found)
     organisation = request.app.state.gateway.directory.organisation(session.organisation)
     return show(
@@ -189,6 +187,7 @@ async def _form(
         draft=draft,
         sections=sections_of(draft.answers, told, _hubs(request, session)),
         problems=told,
+        earlier=[],
         urgent=_is_urgent(draft.answers),
         crisis_line=organisation["crisis_line"],
         hub=_likely_hub(request, session, draft.answers),
