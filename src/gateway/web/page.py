@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.heartbeat import in_words
 from gateway.ids import now
+from gateway.web.patient import born, family_first, nhs_number
 from mappings.clinician import UK
 
 HERE = Path(__file__).parent
@@ -57,3 +58,5 @@ def age(moment: datetime) -> str:
 
 
 pages.filters |= {"uk_time": uk_time, "age": age, "in_words": in_words}
+pages.filters |= {"family_first": family_first, "born": born, "nhs_number": nhs_number}
+pages.globals["asset"] = lambda name: f"/app/assets/{name}"
