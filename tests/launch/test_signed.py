@@ -4,7 +4,7 @@ import time
 
 import pytest
 from sqlalchemy import select
-from tests.launch.conftest import Launcher, forged
+from tests.launch.launcher import Launcher, forged
 
 from gateway.store.schema import audit, launch_session
 
