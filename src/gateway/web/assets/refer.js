@@ -85,6 +85,7 @@ async function save() {
     const told = await answer.json();
     if (told.sent) return location.reload();
     saved.textContent = `Draft saved ${told.saved}`;
+    if (told.urgent && crisis.hidden) field?.closest(".nhsuk-form-group")?.after(crisis); // where one looks
     crisis.hidden = !told.urgent;
   } catch {
     unsaved = true;
