@@ -1,4 +1,4 @@
-"""{session}/refer: the form, the review, and what comes next. Each works without script; a draft is kept all the way."""
+"""{session}/refer: the form, the review, and what comes next. All works without script, and a draft is kept."""
 
 from collections.abc import Iterable
 from typing import Any
