@@ -127,7 +127,8 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
 def roots_of(sources: Sources) -> dict[str, list[Any]]:
     """What each name that the map's expressions start from stands for."""
     forms = [one for one in sources.supporting if is_answered(one)]
-    told = [one for one in forms if is_told(one, [sources.service_request, *sources.supporting])]
+    beside = [sources.service_request, *_one(sources.consent), *sources.supporting]
+    told = [one for one in forms if is_told(one, beside)]
     return {
         "Patient": [verified_first(sources.patient)] if sources.patient else [],
         "ServiceRequest": _one(sources.service_request),
