@@ -32,6 +32,7 @@ from gateway.telemetry import Telemetry
 from gateway.web.deliveries import add_pages
 from gateway.web.launched import add_launch
 from gateway.web.person import add_person_pages
+from gateway.web.refer import add_refer_pages
 
 log = structlog.get_logger()
 
@@ -85,6 +86,7 @@ def build_app(settings: Settings) -> FastAPI:
     add_pages(app)
     add_launch(app)
     add_person_pages(app)
+    add_refer_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)

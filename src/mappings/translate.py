@@ -82,6 +82,11 @@ def vocabulary(name: str) -> Vocabulary:
     return Vocabulary(name, content["url"], content["version"], displays, definitions)
 
 
+def vocabulary_at(url: str) -> Vocabulary | None:
+    """The vocabulary of ours that has this url."""
+    return next((each for name in names("CodeSystem") if (each := vocabulary(name)).url == url), None)
+
+
 @cache
 def code_map(name: str) -> CodeMap:
     """The ConceptMap of this name. A code that already is one of the target vocabulary stands for itself."""

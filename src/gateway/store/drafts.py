@@ -1,6 +1,6 @@
 """The SQL of referrals that are being written, and of how long that took."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,9 +59,15 @@ async def drop_draft(connection: AsyncConnection, organisation: str, id_: str) -
     await connection.execute(delete(draft).where(draft.c.organisation == organisation, draft.c.id == id_))
 
 
-async def finish_use(connection: AsyncConnection, organisation: str, id_: str, **told: Any) -> None:
-    """What is known of the writing of a referral that was sent: submitted_at, seconds, interactions, keystrokes."""
-    await connection.execute(update(form_use).filter_by(organisation=organisation, id=id_).values(**told))
+def finish_draft(organisation: str, id_: str, told: Row) -> Callable[[AsyncConnection, object], Awaitable[None]]:
+    """What belongs into the transaction of the referral that a draft becomes: the draft goes, and what is known of the
+    writing is kept (submitted_at, seconds, interactions, keystrokes)."""
+
+    async def settle(connection: AsyncConnection, _accepted: object) -> None:
+        await drop_draft(connection, organisation, id_)
+        await connection.execute(update(form_use).filter_by(organisation=organisation, id=id_).values(**told))
+
+    return settle
 
 
 async def ask_for_team(connection: AsyncConnection, row: Row) -> None:

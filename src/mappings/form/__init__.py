@@ -9,7 +9,7 @@
 All of it is data and pure functions: no I/O, no clock.
 """
 
-from mappings.form.answers import Answer, Answers, answers_from_form, answers_of, response_from
+from mappings.form.answers import Answer, Answers, answers_from_form, answers_of, response_from, without_reach
 from mappings.form.extract import Referrer, Unsendable, extract
 from mappings.form.populate import populate
 from mappings.form.problems import Problem, problems
@@ -34,4 +34,5 @@ __all__ = [
     "questionnaire",
     "response_from",
     "suggests_urgency",
+    "without_reach",
 ]

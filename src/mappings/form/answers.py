@@ -20,8 +20,8 @@ YES_NO = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def answers_from_form(fields: Iterable[tuple[str, str]]) -> Answers:
-    """The fields of a posted form: blanks are no answers, signs that no text may hold are taken out, and fields that the
-    form does not have are left out. A choice that is not in its list stays, for `problems` to tell of."""
+    """The fields of a posted form: blanks are no answers, signs that no text may hold are taken out, and so are fields
+    that the form does not have. A choice that is not in its list stays, for `problems` to tell of."""
     answers: Answers = {}
     for link, sent in fields:
         text = UNSENDABLE.sub("", sent).replace("\r\n", "\n").strip()
@@ -65,6 +65,24 @@ def response_from(
         "status": status,
         **{name: value for name, value in around.items() if value is not None},
     } | _answered(questionnaire(), answers, sources or {})
+
+
+def without_reach(response: Json) -> Json:
+    """The response without the number by which the person is reached; the same object when it has none.
+
+    What comes unchecked may have any shape.
+    """
+    kept = _without(response, "phone")
+    return response if kept == response else kept
+
+
+def _without(node: Any, link: str) -> Any:
+    if isinstance(node, list):
+        return [_without(one, link) for one in node if not (isinstance(one, dict) and one.get("linkId") == link)]
+    if isinstance(node, dict):
+        parts = ((part, _without(one, link) if part in ("item", "answer") else one) for part, one in node.items())
+        return {part: one for part, one in parts if one != []}
+    return node
 
 
 def _answered(node: Json, answers: Mapping[str, list[Answer]], sources: Mapping[str, list[str]]) -> Json:

@@ -114,12 +114,11 @@ def _person(patient: Json) -> Json:
 
 def _unlinked(value: Any) -> Any:
     if isinstance(value, list):
-        left = [_unlinked(one) for one in value]
-        return [one for one in left if one not in ({}, [])]
-    if not isinstance(value, dict):
-        return value
-    left = {part: _unlinked(one) for part, one in value.items() if part != "reference"}
-    return {part: one for part, one in left.items() if one not in ({}, [])}
+        return [left for one in value if (left := _unlinked(one)) not in ({}, [])]
+    if isinstance(value, dict):
+        parts = ((part, _unlinked(one)) for part, one in value.items() if part != "reference")
+        return {part: left for part, left in parts if left not in ({}, [])}
+    return value
 
 
 def _organisation(referrer: Referrer) -> Json:

@@ -91,7 +91,7 @@ def _unreadable(link: str, given: list[Answer]) -> Iterator[str]:
 
 def _at_odds(link: str, given: list[Answer], answers: Mapping[str, list[Answer]]) -> Iterator[str]:
     if link == "risk" and given == ["none-known"] and (answers.get("risk-types") or answers.get("risk-detail")):
-        yield "You selected no known risks and also described one. Select that there are known risks, or clear the details"
+        yield "You selected no known risks but described one. Select that there are known risks, or clear the details"
     if link in ("risk-types", "risk-detail") and given and not answers.get("risk"):
         yield "Select whether there are known risks before you describe one"
     if link == "contact-method" and given in (["phone"], ["text"]) and not answers.get("phone"):

@@ -10,7 +10,8 @@ from mappings.translate import vocabulary
 Json = dict[str, Any]
 
 WIDTH, HEIGHT = 320, 170  # of the drawing, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 40, 290, 22, 140
+LEFT, RIGHT, TOP, BOTTOM = 32, 316, 22, 140
+INSET = 30  # of the first and the last point, so that their scores stay clear of the scale
 LEAST, MOST = 7, 35  # of SWEMWBS
 GRID = (7, 14, 21, 28, 35)
 
@@ -65,7 +66,7 @@ def _spread(moments: Sequence[float]) -> list[float]:
         steps = [(at + 0.5) / len(moments) for at in range(len(moments))]
     else:
         steps = [(one - first) / (last - first) for one in moments]
-    return [round(LEFT + step * (RIGHT - LEFT), 1) for step in steps]
+    return [round(LEFT + INSET + step * (RIGHT - LEFT - 2 * INSET), 1) for step in steps]
 
 
 def _y(score: float) -> float:

@@ -16,7 +16,7 @@ from mappings.clinician import (
     uk_moment,
     without_lateness,
 )
-from mappings.rio_words import referral_lines, referrer_of
+from mappings.rio_words import referral_lines
 from mappings.translate import vocabulary
 from mappings.view.chart import Chart, chart_of
 from mappings.view.steps import KINDS, SUPPORT_NEXT
@@ -160,9 +160,15 @@ def view_of(
         supports=[_support(one) for one in standing.get("prescriptions") or [] if one["status"] != "entered-in-error"],
         chart=chart_of(standing.get("measures") or []),
         words=sorted(_words(standing, journal), key=lambda one: one.at, reverse=True),
-        timeline=timeline(journal, standing, referrer_of(referral)),
+        timeline=timeline(journal, standing, _referrer(referral)),
         asked_for=list(referral_lines(referral)),
     )
+
+
+def _referrer(referral: Json) -> str:
+    """Who sent it; of a system that names nobody, its organisation."""
+    referrer = referral["referrer"]
+    return str(referrer.get("name") or referrer["organisation"].get("name") or "The referrer")
 
 
 def _hidden(standing: Json, referral: Json, sensitive: bool) -> str | None:

@@ -12,7 +12,8 @@ Json = dict[str, Any]
 # How a choice is shown; the others are radios, or checkboxes where several may be chosen.
 SELECTS = {"reason": "select", "hub": "select"}
 ROWS = {"situation": 5, "risk-detail": 4, "what-matters": 3}
-FOLDED = {"other-reasons", "services"}  # long lists that most referrals do without
+FOLDED = {"other-reasons", "services", "contact-times", "contact-method", "hub"}  # what most referrals do without
+FOLDED_SECTIONS = {"communication"}
 HELP = {"reason": "referral-reason", "other-reasons": "referral-reason"}  # each option explained by its definition
 
 
@@ -47,6 +48,11 @@ class Field:
 class Section:
     title: str
     fields: list[Field]
+    folded: bool = False
+
+    @property
+    def is_answered(self) -> bool:
+        return any(one.values or one.required for one in self.fields)
 
 
 def sections_of(answers: Answers, problems: Iterable[Problem], hubs: Iterable[Option]) -> list[Section]:
@@ -61,7 +67,8 @@ def sections_of(answers: Answers, problems: Iterable[Problem], hubs: Iterable[Op
                 outer = fields[condition["question"]]
                 outer.inside.setdefault(condition["answerCoding"]["code"], []).append(fields[item["linkId"]])
         shown = [fields[item["linkId"]] for item in asked if "enableWhen" not in item]
-        sections.append(Section(group["text"], shown))
+        untouched = not any(one.values or one.problem for one in shown)
+        sections.append(Section(group["text"], shown, group["linkId"] in FOLDED_SECTIONS and untouched))
     return sections
 
 

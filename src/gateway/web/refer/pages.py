@@ -1,4 +1,4 @@
-"""{session}/refer: the form, the review, and what comes next. Each works without script; a draft is kept all the way."""
+"""{session}/refer: the form, the review, and what comes next. All works without script, and a draft is kept."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -50,7 +50,7 @@ async def take_form(request: Request) -> Response:
     if gone := await _sent_already(request, session, form):
         return gone
     draft = await keep_draft(request, session, _answers(form), form)
-    found = _problems(request, draft.answers)
+    found = _problems(request, session, draft.answers)
     if found:
         return await _form(request, session, draft, found)
     return go(f"{session.path}/refer/review")
@@ -81,7 +81,7 @@ async def show_review(request: Request) -> Response:
     draft = await find_draft(request, session)
     if draft is None:
         return go(session.path)
-    if found := _problems(request, draft.answers):
+    if found := _problems(request, session, draft.answers):
         return await _form(request, session, draft, found)
     return _review(request, session, draft)
 
@@ -95,6 +95,8 @@ async def send_referral(request: Request) -> Response:
     draft = await find_draft(request, session)
     if draft is None or draft.id != first(form, "draft"):
         return go(f"{session.path}/refer")
+    if found := _problems(request, session, draft.answers):
+        return await _form(request, session, draft, found)
     try:
         referral_id = await send(request, session, draft)
     except Unsendable as missing:
@@ -142,10 +144,9 @@ def _answers(form: Form) -> Answers:
     return answers_from_form((name, value) for name, values in form.items() for value in values)
 
 
-def _problems(request: Request, answers: Answers) -> list[Problem]:
+def _problems(request: Request, session: LaunchSession, answers: Answers) -> list[Problem]:
     found = problems(answers)
-    hubs = answers.get("hub", [])
-    if any(request.app.state.gateway.directory.hub(str(one)) is None for one in hubs):
+    if not {one.value for one in _hubs(request, session)}.issuperset(map(str, answers.get("hub", []))):
         found.append(Problem("hub", "Select a hub from the list"))
     return found
 
@@ -187,6 +188,7 @@ async def _form(request: Request, session: LaunchSession, draft: Draft, found: I
         draft=draft,
         sections=sections_of(draft.answers, told, _hubs(request, session)),
         problems=told,
+        earlier=[],
         urgent=_is_urgent(draft.answers),
         crisis_line=organisation["crisis_line"],
         hub=_likely_hub(request, session, draft.answers),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
 from gateway.arrival import Gateway
@@ -14,7 +13,7 @@ from gateway.launch.session import LaunchSession, caller_of, require_patient
 from gateway.messages import Answer, Received
 from gateway.own_names import AlreadyReferred, find_referral
 from gateway.referrals import Accepted, accept
-from gateway.store.drafts import drop_draft, finish_use
+from gateway.store.drafts import finish_draft
 from gateway.validation import dump
 from gateway.web.refer.writing import Draft
 from mappings.form import Referrer, extract, response_from
@@ -52,10 +51,7 @@ async def send(request: Request, session: LaunchSession, draft: Draft) -> str:
     def answer(accepted: list[Accepted]) -> Answer:
         return Answer(303, b"", target=f"Task/{accepted[0].id}")
 
-    async def settle(connection: AsyncConnection, _accepted: list[Accepted]) -> None:
-        await drop_draft(connection, session.organisation, draft.id)
-        await finish_use(connection, session.organisation, draft.id, submitted_at=at, **draft.use(at))
-
+    settle = finish_draft(session.organisation, draft.id, {"submitted_at": at, **draft.use(at)})
     try:
         given = await accept(gateway, exchange.caller, session.context, arrival, answer, settle)
     except AlreadyReferred as already:
