@@ -47,7 +47,7 @@ class Arrival:
     versions of what is stored."""
 
     received: Received
-    route: str  # epr-api | epr-message | epr-hl7v2
+    route: str  # epr-api | epr-message | epr-hl7v2 | epr-launch
     resources: list[Resource]
     known: Known
     revisions: list[Revision] = field(default_factory=list)

@@ -1,22 +1,25 @@
 """Where restricted people live, can be reached and have their GP is neither stored nor passed on.
 
 PDS marks a record restricted (R), very restricted (V) or REDACTED in `meta.security` (v3-Confidentiality). Of such a
-Patient the address, telecoms and GP are left out, of their contacts and RelatedPersons the address and telecoms; and
-so are narratives, which repeat them, and records of the GP that nothing else refers to. Words that people write
-(notes, descriptions, letters) are not searched: what a sender puts there is kept and shown. What was stored before
-the person was marked is taken out of the store again (gateway.revise.restricting).
+Patient the address, telecoms and GP are left out, of their contacts and RelatedPersons the address and telecoms, and of
+answers to the referral form the telephone number; so are narratives, which repeat them, and records of the GP that
+nothing else refers to. Words that people write (notes, descriptions, letters) are not searched: what a sender puts
+there is kept and shown. What was stored before the person was marked is taken out of the store again
+(gateway.revise.restricting).
 """
 
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from gateway.errors import Issue, Rejected
+from mappings.form import is_ours, without_reach
 
 Json = dict[str, Any]
 RESTRICTED = frozenset({"R", "V", "REDACTED"})
 LABEL = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R", "display": "restricted"}
 REACH = ("address", "telecom")
 LEFT_OUT = {"Patient": (*REACH, "generalPractitioner", "text"), "RelatedPerson": (*REACH, "text")}
+ABOUT = {"RelatedPerson": "patient", "QuestionnaireResponse": "subject"}  # what tells how somebody else is reached
 PLACED = ("valueAddress", "valueContactPoint")  # extensions that say where somebody is
 PRACTICES = frozenset({"Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService"})
 
@@ -41,8 +44,8 @@ def withhold(resource: Json) -> Json:
 
 def withhold_of(content: Json, known_as: Collection[str]) -> Json:
     """What may be kept of something stored when these are the ids, or values of identifiers, of restricted people:
-    each Patient record of theirs in it is marked so, and then as in `withhold`. Their RelatedPersons are found alone
-    too."""
+    each Patient record of theirs in it is marked so, and then as in `withhold`. Their RelatedPersons and answers are
+    found alone too."""
     kept: Json = withhold(_marked(content, known_as))
     return kept
 
@@ -54,7 +57,7 @@ def _marked(value: Any, known_as: Collection[str]) -> Any:
         return value
     kept = {name: _marked(each, known_as) for name, each in value.items()}
     named = not names_of(kept).isdisjoint(known_as)
-    if _type(kept) == "RelatedPerson" and (named or not _patient_names(kept).isdisjoint(known_as)):
+    if _type(kept) in ABOUT and (named or not _patient_names(kept).isdisjoint(known_as)):
         return _stripped(kept)
     if _type(kept) == "Patient" and named and not is_restricted(kept):
         meta = _object(kept.get("meta"))
@@ -68,9 +71,9 @@ def names_of(person: Json) -> set[str]:
     return {str(one) for one in (person.get("id"), *values) if one}
 
 
-def _patient_names(kin: Json) -> set[str]:
-    """Those of the Patient in RelatedPerson.patient: of Patient/id, an address, Patient?identifier=system|value."""
-    patient = _object(kin.get("patient"))
+def _patient_names(one: Json) -> set[str]:
+    """Those of the Patient that it is about: of Patient/id, an address, Patient?identifier=system|value."""
+    patient = _object(one.get(ABOUT[_type(one)]))
     ends = [name.replace("|", "/").split("/")[-1] for name in _references(patient)]
     return {*ends, str(_object(patient.get("identifier")).get("value"))}
 
@@ -115,9 +118,9 @@ def _of_neighbours(sent: list[Json], own: list[Json], names: list[set[str]]) -> 
     known_as = [one.get("value") for person in people for one in _objects(person.get("identifier"))]
 
     def concerns_them(one: Json) -> bool:
-        if _type(one) != "RelatedPerson":
+        if _type(one) not in ABOUT:
             return False
-        about = _object(one.get("patient"))
+        about = _object(one.get(ABOUT[_type(one)]))
         value = _object(about.get("identifier")).get("value")
         return not whose.isdisjoint(_references(about)) or (value is not None and value in known_as)
 
@@ -184,6 +187,8 @@ def refuse_lost_label(sent: Json, before: Json, at: str, *, matched: bool = Fals
 
 
 def _stripped(person: Json) -> Json:
+    if _type(person) == "QuestionnaireResponse":
+        return without_reach(person) if is_ours(person) else person
     kept = {name: value for name, value in person.items() if name not in LEFT_OUT[_type(person)]}
     if "contact" in kept:
         reach = [{name: part for name, part in one.items() if name not in REACH} for one in _objects(kept["contact"])]

@@ -7,7 +7,9 @@ from mappings.referral import Amendment
 
 Json = dict[str, Any]
 
-WHERE = ("person.address", "person.phones", "person.emails", "person.gp_practice", "person.contacts")
+WHERE = (
+    "person.address", "person.phones", "person.emails", "person.gp_practice", "person.contacts", "safe_contact.phone",
+)  # fmt: skip
 SPEAKS = ("label", "value")  # what says it all, of a reason or category, a telephone number or identifier
 
 

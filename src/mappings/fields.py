@@ -5,7 +5,8 @@ A row is {"id", "target", "source": [FHIRPath, ...], "note"}; the first source t
   each      rows for the parts of an object, or of each object of a list; their sources start at the item
   convert   a ConceptMap of `maps/`, or a conversion named in to_referral.py
   show      "display" takes the words of the ConceptMap's target, not the code
-  order_by  FHIRPath of a number that sorts the items, those without it last
+  order_by  FHIRPath of a number that sorts what a source yields, what has none last
+  value     what the target gets when a source yields anything, whatever that is
   first     what the first item of a list gets besides
   required  wanted by the standard (top level), or the item makes no sense without it (in `each`)
   default   the value when no source yields one
@@ -39,6 +40,7 @@ class Row:
     codes: CodeMap | None
     show: str
     convert: Convert | None
+    value: Any
     order_by: Expression | None
     first: Json
     required: bool
@@ -79,6 +81,7 @@ def compile_rows(
             codes=maps(name) if name and name not in converts else None,
             show=row.get("show", "code"),
             convert=converts.get(name or ""),
+            value=row.get("value"),
             order_by=compile_expression(row["order_by"]) if "order_by" in row else None,
             first=row.get("first", {}),
             required=row.get("required", False),
@@ -136,12 +139,8 @@ def _objects(
     row: Row, source: Expression, nodes: list[Any], filled: Filled, target: str, origin: str, held: int
 ) -> Any:
     """An object of each item's parts: of the first item that has all it needs, or a list of all such."""
-    numbered = list(enumerate(nodes))
-    if row.order_by:
-        order = row.order_by.run
-        numbered.sort(key=lambda item: next(iter(order([item[1]])), UNRANKED))
     objects: list[Json] = []
-    for index, node in numbered:
+    for index, node in _in_order(row, nodes):
         number = held + len(objects)
         name = f"{target}{row.target}[{number}]" if row.take == "all" else target + row.target
         place = f"{source.text}[{index}]"
@@ -160,8 +159,21 @@ def _objects(
     return objects or None
 
 
+def _in_order(row: Row, nodes: list[Any]) -> list[tuple[int, Any]]:
+    """The nodes with their places, as they came, or sorted."""
+    numbered = list(enumerate(nodes))
+    if row.order_by:
+        order = row.order_by.run
+        numbered.sort(key=lambda item: next(iter(order([item[1]])), UNRANKED))
+    return numbered
+
+
 def _value(row: Row, source: Expression, nodes: list[Any], filled: Filled, origin: str) -> Any:
     """The nodes as the target wants them: converted, without blanks."""
+    if row.value is not None:
+        return [row.value] if row.take == "all" else row.value
+    if row.order_by:
+        nodes = [node for _, node in _in_order(row, nodes)]
     if row.codes:
         nodes = [_translate(row.codes, row.show, node, filled, origin + source.text) for node in nodes]
     elif row.convert:

@@ -4,9 +4,11 @@ Content follows the Social Prescribing Information Standard v1.1 (PRSB / NHS Eng
 reads plain dicts in these shapes; the models describe them for the platform API and hold them to account in tests.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from mappings.vocabularies import CodeOf
 
 
 class Shape(BaseModel):
@@ -107,6 +109,15 @@ class Consent(Shape):
     basis: str | None = None
 
 
+class SafeContact(Shape):
+    """How the person can be reached safely, as they told the referrer; codes of leave-message and contact-method."""
+
+    phone: str | None = None
+    leave_message: Annotated[str, CodeOf("leave-message")] | None = None
+    times: str | None = None
+    method: Annotated[str, CodeOf("contact-method")] | None = None
+
+
 class SharedDocument(Shape):
     """Something sent along that is no risk, goal or consent, in words; `type` is a FHIR resource type."""
 
@@ -117,7 +128,7 @@ class SharedDocument(Shape):
 class Referral(Shape):
     """What the clinician asked for, in the words of the social-prescribing side, as last amended by the referrer."""
 
-    route: Literal["epr-api", "epr-message", "epr-hl7v2"]
+    route: Literal["epr-api", "epr-message", "epr-hl7v2", "epr-launch"]
     urgency: Literal["routine", "soon", "urgent"]
     submitted_at: str | None = None
     person: Person
@@ -131,6 +142,8 @@ class Referral(Shape):
     what_matters: str | None = None
     risks: list[Risk] = []
     consent: Consent | None = None
+    safe_contact: SafeContact | None = None
+    communication_needs: str | None = None
     shared_documents: list[SharedDocument] = []
     requested_hub: str | None = None
 

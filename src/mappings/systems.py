@@ -21,6 +21,7 @@ DOS_SERVICE = "https://fhir.nhs.uk/Id/dos-service-id"
 BASE = "urn:social-prescribing-gateway"
 REFERENCE_SYSTEM = f"{BASE}:Id:referral-reference"
 HUB_SYSTEM = f"{BASE}:Id:hub"
+FORM_SYSTEM = f"{BASE}:Id:referral-form"  # what a referral written on our form is called before it has a reference
 
 
 def code_system(name: str) -> str:

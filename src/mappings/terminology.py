@@ -1,4 +1,4 @@
-"""The vocabularies and maps of `maps/` as FHIR R4 resources, and what the maps say of a code.
+"""The vocabularies and maps of `maps/`, and the referral form, as FHIR R4 resources; and what the maps say of a code.
 
 Each CodeSystem and ConceptMap has its name in `maps/` as its id; each CodeSystem has a ValueSet of all its codes.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from mappings.form import ID, questionnaire
 from mappings.systems import BASE, SNOMED
 from mappings.translate import names, read
 
@@ -24,10 +25,11 @@ BACKWARDS = {"wider": "narrower", "narrower": "wider", "subsumes": "specializes"
 
 @cache
 def published(type_: str) -> dict[str, Json]:
-    """id -> CodeSystem, ConceptMap or ValueSet, stamped; none for another type."""
+    """id -> CodeSystem, ConceptMap, Questionnaire or ValueSet, stamped; none for another type."""
     made = {
         "CodeSystem": lambda: {name: _code_system(read(name, "CodeSystem")) for name in names("CodeSystem")},
         "ConceptMap": lambda: {name: _concept_map(read(name, "ConceptMap")) for name in names("ConceptMap")},
+        "Questionnaire": lambda: {ID: questionnaire()},
         "ValueSet": lambda: {name: _value_set(read(name, "CodeSystem")) for name in names("CodeSystem")},
     }
     return {id_: _stamped(id_, content) for id_, content in made[type_]().items()} if type_ in made else {}

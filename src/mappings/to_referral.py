@@ -10,8 +10,9 @@ from typing import Any
 
 from mappings.consent import Judgement
 from mappings.fields import Filled, Row, compile_rows, fill
+from mappings.form.told import is_answered, is_told
 from mappings.systems import NHS_NUMBER, ODS_ORGANISATION, ODS_SITE, canonical, is_nhs_number_system, pattern
-from mappings.translate import code_map, names, read
+from mappings.translate import code_map, names, read, vocabulary_at
 from mappings.words import answer_in_words, concept_in_words, name_in_full, resource_in_words
 
 Json = dict[str, Any]
@@ -105,10 +106,17 @@ def yes_when_true(value: Any) -> str | None:
     return "yes" if value is True else None
 
 
+def known_code(coding: Any) -> str | None:
+    """The code of a Coding, where it is one of our own vocabulary of that system."""
+    found = vocabulary_at(coding.get("system", ""))
+    return coding.get("code") if found and coding.get("code") in found.displays else None
+
+
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "answer-in-words": answer_in_words,
     "canonical-system": canonical,
     "concept-in-words": concept_in_words,
+    "known-code": known_code,
     "name-in-full": name_in_full,
     "nhs-number": nhs_number,
     "resource-in-words": resource_in_words,
@@ -118,6 +126,9 @@ CONVERSIONS: dict[str, Callable[[Any], Any]] = {
 
 def roots_of(sources: Sources) -> dict[str, list[Any]]:
     """What each name that the map's expressions start from stands for."""
+    forms = [one for one in sources.supporting if is_answered(one)]
+    beside = [sources.service_request, *_one(sources.consent), *sources.supporting]
+    told = [one for one in forms if is_told(one, beside)]
     return {
         "Patient": [verified_first(sources.patient)] if sources.patient else [],
         "ServiceRequest": _one(sources.service_request),
@@ -131,7 +142,8 @@ def roots_of(sources: Sources) -> dict[str, list[Any]]:
         "%supporting": sources.supporting,
         "%reasons": sources.reasons,
         "%decision": [judgement.decision for judgement in sources.judgements[:1]],
-        "%documents": [one for one in sources.supporting if not _has_a_row(one)]
+        "%form": forms,
+        "%documents": [one for one in sources.supporting if not _has_a_row(one) and one not in told]
         + [one for one in sources.reasons if "code" not in one],
         "%references": sources.references,
         "%route": [sources.route],

@@ -44,6 +44,8 @@ OPERATIONS = {
     "everything": {("GET", "/Patient/{id}/$everything")},
     "translate": {(method, f"/ConceptMap{at}/$translate") for method in ("GET", "POST") for at in ("", "/{id}")},
     "process-message": {("POST", "/$process-message")},
+    "populate": {("POST", f"/Questionnaire{at}/$populate") for at in ("", "/{id}")},
+    "extract": {("POST", "/QuestionnaireResponse/$extract")},
     "status": {(method, f"/Subscription{at}/$status") for method in ("GET", "POST") for at in ("", "/{id}")},
     "events": {(method, "/Subscription/{id}/$events") for method in ("GET", "POST")},
 }

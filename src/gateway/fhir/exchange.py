@@ -15,6 +15,7 @@ from gateway.security import Caller
 from gateway.store.questionnaires import find_questionnaires
 from gateway.telemetry import RequestContext
 from gateway.validation import check, dump, parse
+from mappings.form import CANONICAL, URL, questionnaire
 
 Json = dict[str, Any]
 
@@ -145,13 +146,15 @@ async def refuse_invalid(exchange: Exchange, resource: Json) -> None:
 
 
 async def check_here(exchange: Exchange, resource: Json) -> list[Issue]:
-    """The findings in a resource; answers are judged by the Questionnaires that their organisation has stored,
-    whatever the caller may read of those."""
+    """The findings in a resource; answers are judged by our own Questionnaire, or by those that their organisation has
+    stored, whatever the caller may read of those."""
     named = answered(resource)
     if not named:
         return check(resource)
-    async with exchange.gateway.store.reading() as connection:
-        found = await find_questionnaires(connection, exchange.caller.organisation, named)
+    found = {one: questionnaire() for one in named if one in (URL, CANONICAL)}
+    if others := [one for one in named if one not in found]:
+        async with exchange.gateway.store.reading() as connection:
+            found |= await find_questionnaires(connection, exchange.caller.organisation, others)
     return check(resource, questionnaires=found.get)
 
 

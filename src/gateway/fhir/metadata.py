@@ -23,9 +23,12 @@ from mappings.subscription import GUIDE, PROFILE, TOPICS
 INTERACTIONS = (
     "create", "read", "vread", "update", "patch", "history-instance", "history-type", "search-type",
 )  # fmt: skip
+SDC = "http://hl7.org/fhir/uv/sdc/OperationDefinition/"
 OPERATIONS = {  # where each is served, beside Resource-validate on all that is kept and on Bundle
     "ConceptMap": ["ConceptMap-translate"],
     "Patient": ["Patient-everything"],
+    "Questionnaire": [f"{SDC}Questionnaire-populate"],
+    "QuestionnaireResponse": [f"{SDC}QuestionnaireResponse-extract"],
 }
 DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
 SUBSCRIPTION_SERVER = f"{GUIDE}CapabilityStatement/backport-subscription-server-r4"
@@ -140,6 +143,8 @@ def _published(type_: str) -> dict[str, object]:
 
 
 def _operations(*definitions: str) -> list[dict[str, str]] | None:
-    """Named as they are called, without the $: Resource-validate is validate."""
-    named = [{"name": one.partition("-")[2], "definition": DEFINITION + one} for one in definitions]
+    """Named as they are called, without the $: Resource-validate is validate. One with a url is not of R4 itself."""
+    named = [
+        {"name": one.partition("-")[2], "definition": one if ":" in one else DEFINITION + one} for one in definitions
+    ]
     return named or None

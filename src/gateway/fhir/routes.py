@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.fhir.create import create
+from gateway.fhir.form import extract_referral, populate_form
 from gateway.fhir.history import read_history, read_type_history
 from gateway.fhir.messages import process_message, take_post_only
 from gateway.fhir.metadata import metadata, smart
@@ -34,6 +35,9 @@ def add_fhir_routes(app: FastAPI) -> None:
         (f"{BASE}/$process-message", process_message, "POST"),
         *((f"{BASE}/$process-message", take_post_only, method) for method in ("DELETE", "GET", "PATCH", "PUT")),
         *terminology_routes(BASE),
+        (f"{BASE}/Questionnaire/$populate", populate_form, "POST"),
+        (f"{BASE}/Questionnaire/{{id}}/$populate", populate_form, "POST"),
+        (f"{BASE}/QuestionnaireResponse/$extract", extract_referral, "POST"),
         (f"{BASE}/{{type}}/$validate", validate, "POST"),
         (f"{BASE}/{{type}}/{{id}}/$validate", validate, "POST"),
         *((f"{BASE}/Subscription/$status", read_statuses, method) for method in ("GET", "POST")),

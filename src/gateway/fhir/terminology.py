@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import BadRequest, Issue, MethodNotAllowed, NotFound
-from gateway.fhir.conditions import names_version
 from gateway.fhir.exchange import Exchange, open_exchange
-from gateway.fhir.read import SUBSETS
+from gateway.fhir.read import show_published
 from gateway.fhir.search.door import read_form
 from gateway.fhir.search.pages import next_link, open_page
 from gateway.fhir.translate import translate
@@ -65,12 +64,7 @@ def _read(type_: str) -> Endpoint:
         content = published(type_).get(request.path_params["id"])
         if content is None:
             raise NotFound(f"No {type_} here has this id. Search {type_} to see those there are.")
-        version = content["meta"]["versionId"]
-        headers = {"ETag": f'W/"{version}"'}
-        if names_version(request.headers.get("if-none-match", ""), version):
-            return Response(status_code=304, headers=headers)
-        query = read_query(type_, [one for one in request.query_params.multi_items() if one[0] in SUBSETS], "")
-        return exchange.send(Answer(200, dump(subset(content, query.summary, query.elements, ROW)), headers))
+        return show_published(exchange, content, ROW)
 
     return read_published
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.arrival import Arrival, Revision
 from gateway.ids import first_id
-from gateway.privacy import LEFT_OUT, is_restricted, names_of, withhold_of
+from gateway.privacy import ABOUT, LEFT_OUT, is_restricted, names_of, withhold_of
 from gateway.store import referrals
 from gateway.store.resources import Resource, save_keys
 from gateway.store.schema import event, message, referral, resource
@@ -28,11 +28,12 @@ HANDLED_IN = timedelta(seconds=60)
 
 
 def withhold_known(arrival: Arrival) -> None:
-    """Takes out of what arrived where RelatedPersons are whose Patient is stored, and restricted."""
+    """Takes out of what arrived where RelatedPersons are, and what answers tell, whose Patient is stored and
+    restricted."""
     for kept in [*arrival.resources, *(revision.kept for revision in arrival.revisions)]:
-        if kept.type != "RelatedPerson":
+        if kept.type not in ABOUT:
             continue
-        patient = arrival.known.get(kept.content["patient"].get("reference", ""), {})
+        patient = arrival.known.get(kept.content.get(ABOUT[kept.type], {}).get("reference", ""), {})
         known_as = names_of(patient)
         if is_restricted(patient) and (left := withhold_of(kept.content, known_as)) != kept.content:
             kept.content = arrival.known[kept.reference] = left
@@ -43,7 +44,7 @@ def withhold_known(arrival: Arrival) -> None:
 
 async def forget(connection: AsyncConnection, organisation: str, revision: Revision) -> None:
     """Rewrites what was stored before this version was the first to be restricted: earlier versions, RelatedPersons,
-    what was received and answered, and the person's referrals, ended ones too. Version numbers stay.
+    answers, what was received and answered, and the person's referrals, ended ones too. Version numbers stay.
 
     The requests are found by their time and the names in them; of a JSON Patch that was answered without the resource
     (return=minimal) nothing tells whose it was.
@@ -53,7 +54,8 @@ async def forget(connection: AsyncConnection, organisation: str, revision: Revis
         return
     own = await _versions(connection, organisation, kept.reference)
     known_as = {name for _, _, content in own for name in names_of(content)}
-    for reference in [kept.reference, *await naming(connection, organisation, "RelatedPerson", kept.reference)]:
+    about = [one for type_ in ABOUT for one in await naming(connection, organisation, type_, kept.reference)]
+    for reference in [kept.reference, *about]:
         versions = await _versions(connection, organisation, reference)
         await _rewrite(connection, organisation, reference, versions, known_as)
         for _, at, _ in versions:
@@ -118,7 +120,7 @@ async def _forget_in_referral(connection: AsyncConnection, organisation: str, id
     stored = await referrals.load(connection, organisation, id_, lock=True)
     assert stored is not None  # it was found just now
     content, standing = orjson.loads(stored.row["content"]), stored.standing
-    content["person"] = _out_of_reach(content["person"])
+    content |= _out_of_reach(content)
     left = standing.model_copy(update={"amendments": without_where(standing.amendments)})
     columns = {"content": dump(content).decode(), "standing": referrals.standing_column(left)}
     await connection.execute(update(referral).filter_by(organisation=organisation, id=id_).values(columns))
@@ -136,13 +138,21 @@ async def _forget_answers(connection: AsyncConnection, organisation: str, id_: s
         found = (await connection.execute(select(message.c.answer).filter_by(**given))).scalar_one_or_none()
         answer = orjson.loads(found) if found else {}
         if "referral" in answer:
-            answer["referral"]["person"] = _out_of_reach(answer["referral"]["person"])
+            answer["referral"] |= _out_of_reach(answer["referral"])
             answer["amendments"] = []
             await connection.execute(update(message).filter_by(**given).values(answer=dump(answer).decode()))
 
 
-def _out_of_reach(person: Json) -> Json:
-    left = {name: value for name, value in person.items() if name not in REACH}
+def _out_of_reach(content: Json) -> Json:
+    """The parts of a referral that told where the person is, without it."""
+    left = {name: value for name, value in content["person"].items() if name not in REACH}
     if left.get("contacts"):
-        left["contacts"] = [{name: one[name] for name in one if name != "phone"} for one in left["contacts"]]
-    return left | {"sensitive": True}
+        left["contacts"] = list(map(_without_phone, left["contacts"]))
+    changed: Json = {"person": left | {"sensitive": True}}
+    if content.get("safe_contact"):
+        changed["safe_contact"] = _without_phone(content["safe_contact"])
+    return changed
+
+
+def _without_phone(one: Json) -> Json:
+    return {name: value for name, value in one.items() if name != "phone"}

@@ -11,10 +11,13 @@ from gateway.fhir.exchange import Exchange
 from gateway.fhir.search.pages import LONGEST, LONGEST_GIVEN, next_link, open_page
 from gateway.finding import Found, Page, Search, include, linked_criteria, search_of
 from gateway.ids import instant, now
-from gateway.search.criteria import in_compartment
+from gateway.search.criteria import Criterion, in_compartment
+from gateway.search.dates import EARLIEST
 from gateway.search.query import Given, Query, read_query
 from gateway.search.subset import subset
 from gateway.store.polls import close_past
+from gateway.validation import dump
+from mappings.terminology import published
 
 Json = dict[str, Any]
 
@@ -40,18 +43,23 @@ async def searchset(exchange: Exchange, type_: str, given: Given, patient_id: st
         if patient_id is not None:
             criteria.append(in_compartment(type_, patient_id))
         search = search_of(connection, organisation, query, criteria, at)
-        page = await search.page(query.count, later["place"] if later else None) if query.count else Page([])
+        own = [] if later else _published(query, criteria)
+        room = query.count - len(own)
+        page = await search.page(room, later["place"] if later else None) if room > 0 else Page([])
         total = later["total"] if later else await _total(search, query, page)
+        if own and total is not None:
+            total += len(own)
         included, whole = await include(
             connection, organisation, query, page.found, lambda one: exchange.caller.allows(f"system/{one}.r")
         )
     links = [{"relation": "self", "url": _address(exchange, where, query, later)}]
-    if page.place:
+    if page.place or (own and query.count and room <= 0):  # what is stored comes after what is the gateway's own
         moves = query.of_changes or any(parameter.name != "_id" for parameter, _ in query.sort)
         content = {"given": query.understood, "place": page.place, "total": total}
         content["at"] = (at or started).isoformat() if moves else None
         links.append(next_link(exchange, where, content, LONGEST if later else LONGEST_GIVEN))
-    entries = [entry(exchange, one, "match", query.summary, query.elements) for one in page.found]
+    shown = [*own[: query.count], *page.found]
+    entries = [entry(exchange, one, "match", query.summary, query.elements) for one in shown]
     entries += [entry(exchange, one, "include", query.summary) for one in included]
     issues = [] if later else [_unknown(name, type_, "warning") for name in query.unknown]
     if not whole:
@@ -64,6 +72,15 @@ async def searchset(exchange: Exchange, type_: str, given: Given, patient_id: st
     if total is not None:
         bundle["total"] = total
     return bundle | {"link": links} | ({"entry": entries} if entries else {})
+
+
+def _published(query: Query, criteria: list[Criterion]) -> list[Found]:
+    """What the gateway itself publishes of the type and what meets the search; it links to nothing stored, and has not
+    changed since anybody last asked."""
+    if query.of_changes or query.chains or query.reverses:
+        return []
+    found = {id_: one for id_, one in published(query.type).items() if all(each.judge(one) for each in criteria)}
+    return [Found(query.type, id_, 1, EARLIEST, dump(one).decode()) for id_, one in found.items()]
 
 
 async def _total(search: Search, query: Query, page: Page) -> int | None:
