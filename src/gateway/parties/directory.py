@@ -109,6 +109,19 @@ class Directory:
                     return organisation, epr
         return None
 
+    def cds_client(self, issuer: str) -> tuple[Party, Party] | None:
+        """The organisation, and its EPR whose CDS Hooks calls are signed by this issuer."""
+        for organisation in self._organisations.values():
+            for epr in organisation.get("eprs", []):
+                if epr["cds"] and epr["cds"]["issuer"] == issuer:
+                    return organisation, epr
+        return None
+
+    def cds_origins(self) -> set[str]:
+        """The web origins of the EPRs that call CDS Hooks."""
+        eprs = [epr for one in self._organisations.values() for epr in one.get("eprs", []) if epr["cds"]]
+        return {origin for epr in eprs for origin in epr["origins"]}
+
     def hub(self, hub_id: str) -> Party | None:
         return self._hubs.get(hub_id)
 
