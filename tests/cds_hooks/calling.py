@@ -86,13 +86,13 @@ def role(team: Team = TEAM, user: str = USER) -> Json:
     }
 
 
-def condition(code: str = LONELY, **elements: Any) -> Json:
+def condition(snomed: str = LONELY, **elements: Any) -> Json:
     said = {
         "resourceType": "Condition",
         "clinicalStatus": {
             "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]
         },
-        "code": {"coding": [{"system": SNOMED, "code": code}]},
+        "code": {"coding": [{"system": SNOMED, "code": snomed}]},
         "subject": {"reference": f"Patient/{ID}"},
         **elements,
     }
