@@ -168,7 +168,7 @@ async def test_r38_the_record_that_is_given_fills_the_form(gateway: Running, at:
 async def test_r38_resources_may_come_in_a_context_and_in_bundles(gateway: Running) -> None:
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": flag("Needs large print")}]}
     context = [{"name": "name", "valueString": "flags"}, {"name": "content", "resource": bundle}]
-    asked = parameters(subject=PATIENT, content=patient(telecom=[]))
+    asked = parameters(subject=PATIENT, content=patient(telecom=None))
     asked["parameter"].append({"name": "context", "part": context})
 
     response = part(await fhir(gateway, "POST", "Questionnaire/$populate", asked), "response")
@@ -178,7 +178,7 @@ async def test_r38_resources_may_come_in_a_context_and_in_bundles(gateway: Runni
 
 @pytest.mark.parametrize(("local", "found"), [(True, {"reason": ["housing"]}), (False, {}), (None, {})])
 async def test_r38_what_is_stored_is_looked_at_when_asked(gateway: Running, local: bool | None, found: Json) -> None:
-    stored = (await fhir(gateway, "POST", "Patient", patient(telecom=[]))).json()
+    stored = (await fhir(gateway, "POST", "Patient", patient(telecom=None))).json()
     subject = {"reference": f"Patient/{stored['id']}"}
     condition = {"resourceType": "Condition", "subject": subject, "code": coded("81877007")}
     assert (await fhir(gateway, "POST", "Condition", condition)).status_code == 201
