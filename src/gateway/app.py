@@ -8,6 +8,8 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
+from adapters.rio.reading import RioReader
+from adapters.smart.client import SmartEprs
 from gateway import errors, fetching, subscribing, watching
 from gateway.again import Again
 from gateway.arrival import Gateway
@@ -21,13 +23,15 @@ from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
 from gateway.referrals import Judged
-from gateway.security import Gatekeeper, token_endpoint, token_secret
+from gateway.security import Gatekeeper, Seal, token_endpoint, token_secret
 from gateway.settings import Settings
 from gateway.status import add_status_routes
 from gateway.store.engine import Store
 from gateway.store.wake import watch
 from gateway.telemetry import Telemetry
 from gateway.web.deliveries import add_pages
+from gateway.web.launched import add_launch
+from gateway.web.refer import add_refer_pages
 
 log = structlog.get_logger()
 
@@ -36,7 +40,8 @@ def build_app(settings: Settings) -> FastAPI:
     """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere."""
     store = Store(settings.database_url, settings.database_connections)
     directory = Directory(store, settings.directory_seconds)
-    gatekeeper = Gatekeeper(token_secret(settings.token_secret_file), settings.base_url, settings.token_seconds)
+    secret = token_secret(settings.token_secret_file)
+    gatekeeper = Gatekeeper(secret, settings.base_url, settings.token_seconds)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -48,6 +53,8 @@ def build_app(settings: Settings) -> FastAPI:
         yield
         stop.set()
         await asyncio.wait([watching, *([app.state.worker] if app.state.worker else [])])
+        await app.state.eprs.close()
+        await app.state.rio_reader.close()
         await store.close()
 
     app = FastAPI(
@@ -62,6 +69,9 @@ def build_app(settings: Settings) -> FastAPI:
     )
     app.state.gateway = Gateway(settings, store, directory)
     app.state.gatekeeper = gatekeeper
+    app.state.seal = Seal(secret)
+    app.state.eprs = SmartEprs(settings.fetch_timeout_seconds)
+    app.state.rio_reader = RioReader(settings.fetch_timeout_seconds)
     app.state.worker = None
     errors.install(app)
     app.add_exception_handler(Judged, tell_judgement)
@@ -73,6 +83,8 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(identity.router)
     app.include_router(operations.router)
     add_pages(app)
+    add_launch(app)
+    add_refer_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)

@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     token_seconds: int = Field(
         default=300, description="Life of an access token; SMART Backend Services recommends <= 300 s."
     )
+    page_session_seconds: int = Field(
+        default=1800,
+        ge=60,
+        description="How long a page inside the EPR may lie idle; after eight times that the EPR launches it anew.",
+    )
     max_body_bytes: int = Field(
         default=5_000_000, description="Larger bodies are refused with 413 before they are parsed."
     )

@@ -39,8 +39,11 @@ class Translated:
             "unknown": self.translation.unknown,
             "maps": self.translation.map_versions,
         }
+        referrer = self.referral["referrer"]
         return {
             "urgency": self.referral["urgency"],
+            "team": referrer.get("team"),
+            "referrer": referrer.get("name"),
             "content": dump(self.referral).decode(),
             "trace": dump(trace).decode(),
         }

@@ -25,12 +25,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """One CodeSystem: its url, version and the display of each code."""
+    """One CodeSystem: its url, version, the display of each code, and what it means where that is said."""
 
     name: str
     url: str
     version: str
     displays: dict[str, str]
+    definitions: dict[str, str] = field(default_factory=dict)
 
     def target(self, code: str) -> Target | None:
         display = self.displays.get(code)
@@ -77,7 +78,8 @@ def names(kind: str) -> list[str]:
 def vocabulary(name: str) -> Vocabulary:
     content = read(name, "CodeSystem")
     displays = {concept["code"]: concept.get("display", "") for concept in content["concept"]}
-    return Vocabulary(name, content["url"], content["version"], displays)
+    definitions = {concept["code"]: concept["definition"] for concept in content["concept"] if "definition" in concept}
+    return Vocabulary(name, content["url"], content["version"], displays, definitions)
 
 
 def vocabulary_at(url: str) -> Vocabulary | None:

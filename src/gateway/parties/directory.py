@@ -101,8 +101,28 @@ class Directory:
                     return organisation, feed
         return None
 
+    def epr(self, name: str) -> tuple[Party, Party] | None:
+        """The organisation, and its EPR (`Epr`) of this issuer or id."""
+        for organisation in self._organisations.values():
+            for epr in organisation.get("eprs", []):
+                if name in (epr["issuer"], epr["id"]):
+                    return organisation, epr
+        return None
+
+    @property
+    def origins(self) -> list[str]:
+        """Who may show our pages in a frame, before it is known whose page it is."""
+        eprs = (epr for one in self._organisations.values() for epr in one.get("eprs", []))
+        return sorted({origin for epr in eprs for origin in epr["origins"]})
+
     def hub(self, hub_id: str) -> Party | None:
         return self._hubs.get(hub_id)
+
+    def hubs_for(self, organisation: str) -> list[Party]:
+        """Those in the boroughs of the organisation's agreement (everywhere, when it names none), by name."""
+        boroughs = self._organisations.get(organisation, {}).get("boroughs")
+        hubs = [hub for hub in self._hubs.values() if not boroughs or hub["borough"] in boroughs]
+        return sorted(hubs, key=lambda hub: str(hub["name"]))
 
     def client(self, client_id: str) -> Party | None:
         return self._clients.get(client_id)

@@ -86,6 +86,7 @@ def _misfits(parties: Parties) -> Iterator[str]:
         if organisation.default_hub_id and organisation.default_hub_id not in hubs:
             yield f"organisations[{number}].default_hub_id: {organisation.default_hub_id} is not in the file"
     yield from _feed_misfits(parties)
+    yield from _epr_misfits(parties)
     for number, client in enumerate(parties.clients):
         yield from _client_misfits(client, f"clients[{number}]", organisations, hubs)
     for number, destination in enumerate(parties.destinations):
@@ -93,6 +94,21 @@ def _misfits(parties: Parties) -> Iterator[str]:
             yield f"destinations[{number}].organisation: {destination.organisation} is not in the file"
         if isinstance(destination, Webhook) and destination.hubs:
             yield from _hub_misfits(destination, f"destinations[{number}].hubs", parties)
+
+
+def _epr_misfits(parties: Parties) -> Iterator[str]:
+    clients = {client.id: client for client in parties.clients}
+    named: set[str] = set()
+    for number, organisation in enumerate(parties.organisations):
+        for which, epr in enumerate(organisation.eprs):
+            place = f"organisations[{number}].eprs[{which}]"
+            client = clients.get(epr.client)
+            if client is None or (client.organisation, client.role) != (organisation.ods_code, "epr"):
+                yield f"{place}.client: {epr.client} is no epr client of this organisation"
+            for name, value in (("issuer", epr.issuer), ("id", epr.id)):
+                if f"{name} {value}" in named:
+                    yield f"{place}.{name}: another EPR has the same"
+                named.add(f"{name} {value}")
 
 
 def _feed_misfits(parties: Parties) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Whoever runs the gateway writes that file by hand; so each check says what was expected.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from joserfc.errors import JoseError
@@ -10,7 +11,8 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 from pydantic import AfterValidator, Field
 
 from adapters.source.address import check_base
-from gateway.parties.destinations import Destination
+from adapters.tls import Tls
+from gateway.parties.destinations import Destination, Secret
 from gateway.parties.words import Id, Name, OdsCode, OutwardCode, Party, System, Token, shaped
 from gateway.profile import CONFIGURABLE, RULES
 from gateway.scopes import permissions
@@ -78,6 +80,38 @@ class Hl7v2Feed(Party):
     referral_numbers: System  # the FHIR system of its own referral numbers (RF1-6)
 
 
+class CdsClient(Party):
+    """Who signs an EPR's CDS Hooks calls, and with which keys (CDS Hooks 2.0, trusting CDS Clients)."""
+
+    issuer: Name  # `iss` of its JWTs
+    keys: list[Annotated[dict[str, Any], AfterValidator(_is_public_key)]]
+
+
+class Epr(Party):
+    """A record system that opens the gateway's pages inside itself (SMART App Launch 2.2, EHR launch)."""
+
+    id: Id
+    issuer: Annotated[str, AfterValidator(check_base)]  # the base of its FHIR server: `iss` of a launch
+    client_id: Name  # what the gateway is called there
+    client: Id  # of the organisation's clients: its scopes hold for referrals written in the pages, the audit names it
+    origins: list[Annotated[str, shaped(r"https?://[^/?#@\s;,*]+", "a web origin, e.g. https://rio.example")]] = []
+    private: bool = False  # whether its address may be one of a private network (HSCN) or of this machine
+    tls: Tls | None = None
+    key_file: Path | None = None  # a private JWK with a kid: the gateway signs for its tokens; none: a public client
+    launch_secret: Secret | None = None  # signs launch addresses of an EPR without SMART; none: there are none
+    record: Id | None = None  # the destination of kind rio in which a signed launch looks up who the person is
+    cds: CdsClient | None = None  # none: it calls no CDS Hooks
+
+
+class Team(Party):
+    """A clinical team whose members may refer from inside the EPR once it is active."""
+
+    code: Id
+    name: Name
+    active: bool = False
+    managers: list[Name] = []  # the EPR's ids of users who may see how the service is taken up
+
+
 class Organisation(Party):
     """A trust that sends referrals, or the body that runs the social-prescribing platform."""
 
@@ -87,6 +121,9 @@ class Organisation(Party):
     boroughs: list[Name] = []  # where its agreement lets an address choose the hub; empty: everywhere
     fhir_servers: list[FhirServer] = []
     subscription_endpoints: list[SubscriptionEndpoint] = []  # none: its clients make no FHIR Subscriptions
+    eprs: list[Epr] = []  # who may open the pages for its clinicians
+    teams: list[Team] = []  # whose members those are
+    crisis_line: Name | None = None  # for people known to the trust, as the form shows it beside 999 and NHS 111
     hl7v2: list[Hl7v2Feed] = []  # who may send HL7 v2 messages; empty: nobody
     bars: Literal["strict", "lenient"] = "lenient"  # whether its messages must have all that BaRS asks for
     # Which findings refuse its referrals and which only warn, where that is not as in docs/profile.md.

@@ -2,6 +2,7 @@
 
 from adapters.oauth import assertion, token_request
 from gateway.security.client import fetch_token
+from gateway.security.sealing import Seal
 from gateway.security.secret_file import read_or_make, token_secret
 from gateway.security.token_endpoint import smart_configuration, token_endpoint
 from gateway.security.tokens import Caller, Gatekeeper
@@ -9,6 +10,7 @@ from gateway.security.tokens import Caller, Gatekeeper
 __all__ = [
     "Caller",
     "Gatekeeper",
+    "Seal",
     "assertion",
     "fetch_token",
     "read_or_make",

@@ -20,7 +20,8 @@ from gateway.replay import replay_delivery, replay_destination
 from gateway.store.engine import Store
 from gateway.store.heartbeats import heartbeats, last_rehearsal
 from gateway.store.listing import attempts_of, find_referral, list_deliveries
-from gateway.web.page import go, show, style
+from gateway.web.assets import send_asset
+from gateway.web.page import go, show
 from gateway.web.session import admit_session, ask_token, page, proof_of, read_our_form, sign_in, sign_out
 from mappings.clinician import UK
 
@@ -29,7 +30,7 @@ PATIENCE = 3.0  # seconds that one press of a button may take; what is left is o
 
 
 def add_pages(app: FastAPI) -> None:
-    app.add_route("/app/style.css", style, methods=["GET"])
+    app.add_route("/app/assets/{name}", send_asset, methods=["GET"])
     app.add_route("/app/sign-in", ask_token, methods=["GET"])
     app.add_route("/app/sign-in", sign_in, methods=["POST"])
     app.add_route("/app/sign-out", sign_out, methods=["POST"])

@@ -1,45 +1,51 @@
 """How pages are made, and the headers that each has."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.heartbeat import in_words
 from gateway.ids import now
+from gateway.web.assets import asset
+from gateway.web.patient import born, family_first, nhs_number
 from mappings.clinician import UK
 
-HERE = Path(__file__).parent
+# None of our pages has script or style of its own inside, nor anything of another host.
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors "
+)
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
 pages = Environment(
-    loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
+pages.globals["asset"] = asset
 
 
-def show(template: str, status: int = 200, **values: Any) -> Response:
-    return Response(pages.get_template(template).render(values), status, HEADERS, "text/html; charset=utf-8")
+def show(template: str, status: int = 200, *, framed_by: Sequence[str] = (), **values: Any) -> Response:
+    """A page. `framed_by`: the web origins that may have it in a frame, such as https://epr.example; else none may."""
+    policy = POLICY + (" ".join(framed_by) or "'none'")
+    page = pages.get_template(template).render(values)
+    return Response(page, status, HEADERS | {"Content-Security-Policy": policy}, "text/html; charset=utf-8")
 
 
 def go(address: str) -> Response:
     """After a POST: the page to read now (303), so that reading it again repeats nothing."""
     return Response(status_code=303, headers=HEADERS | {"Location": address})
-
-
-async def style(_request: Request) -> Response:
-    kept = HEADERS | {"Cache-Control": "max-age=3600"}
-    return Response((HERE / "style.css").read_bytes(), headers=kept, media_type="text/css")
 
 
 def uk_time(moment: datetime) -> str:
@@ -53,3 +59,4 @@ def age(moment: datetime) -> str:
 
 
 pages.filters |= {"uk_time": uk_time, "age": age, "in_words": in_words}
+pages.filters |= {"family_first": family_first, "born": born, "nhs_number": nhs_number}

@@ -8,6 +8,7 @@ as jsonb here, and exact; what is searched stands in columns of its own.
 
 from gateway.store.schema.columns import metadata
 from gateway.store.schema.journal import attempt, audit, delivery, event
+from gateway.store.schema.launched import card_feedback, draft, form_use, launch, launch_session, team_request
 from gateway.store.schema.parties import client, destination, hub, jti, organisation
 from gateway.store.schema.people import identity_event, identity_item, person, person_key
 from gateway.store.schema.received import found_by, message, poll_mark, resource
@@ -28,17 +29,22 @@ __all__ = [
     "attempt",
     "audit",
     "awaited",
+    "card_feedback",
     "client",
     "contact",
     "delivery",
     "destination",
+    "draft",
     "event",
+    "form_use",
     "found_by",
     "hub",
     "identity_event",
     "identity_item",
     "jti",
     "late",
+    "launch",
+    "launch_session",
     "measure",
     "message",
     "metadata",
@@ -53,5 +59,6 @@ __all__ = [
     "resource",
     "session",
     "tally",
+    "team_request",
     "unmapped_code",
 ]

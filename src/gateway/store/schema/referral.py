@@ -18,6 +18,8 @@ referral = Table(
     Column("correlation_id", String(64), nullable=False),
     Column("hub_id", String(64), nullable=False),
     Column("urgency", String(12), nullable=False),
+    Column("team", Text),  # the referrer's, in words
+    Column("referrer", Text),  # their name
     Column("status", String(32), nullable=False),
     Column("task_status", String(20), nullable=False),
     Column("version", Integer, nullable=False),  # number of the last event = version of the Task
@@ -33,6 +35,7 @@ referral = Table(
     Index(None, "hub_id", "status", "updated_at"),
     Index(None, "organisation", "patient_id"),
     Index(None, "person_id", "organisation"),
+    Index(None, "organisation", "team", "updated_at"),
 )
 
 

@@ -1,0 +1,112 @@
+// The referral form with script: type-ahead, a draft that is saved as one writes, and how long it takes.
+// Without it the form works all the same: the draft is saved by its buttons.
+
+const form = document.getElementById("refer");
+const saved = document.getElementById("saved");
+const crisis = document.getElementById("crisis");
+const PAUSE = 60_000; // ms: who does nothing for longer is doing something else
+const WAIT = 1_500; // ms after the last change
+
+// Choosing a reason by its first letters, or by a word of what it means.
+const reason = document.querySelector("[data-type-ahead]");
+if (reason && window.accessibleAutocomplete) {
+  const options = [...reason.options].filter((one) => one.value);
+  const words = (text) => text.toLowerCase().split(/[^a-z0-9]+/).filter(Boolean);
+  const fits = (option, sought) => {
+    const known = words(`${option.text} ${option.dataset.help ?? ""}`);
+    return words(sought).every((one) => known.some((word) => word.startsWith(one)));
+  };
+  window.accessibleAutocomplete.enhanceSelectElement({
+    selectElement: reason,
+    defaultValue: reason.selectedOptions[0]?.value ? reason.selectedOptions[0].text : "",
+    showAllValues: true,
+    autoselect: true,
+    confirmOnBlur: true,
+    dropdownArrow: () => '<svg class="app-arrow" viewBox="0 0 20 12" aria-hidden="true" focusable="false"><path d="M0 0h20L10 12z"/></svg>',
+    source: (sought, give) => give(options.filter((one) => fits(one, sought)).map((one) => one.text)),
+    onConfirm: (text) => {
+      const chosen = options.find((one) => one.text === text);
+      if (chosen) {
+        reason.value = chosen.value;
+        changed();
+      }
+    },
+    tNoResults: () => "Nothing fits. Try another word, or choose from the whole list.",
+    tStatusQueryTooShort: () => "Type a letter to search",
+  });
+}
+
+// How long the writing takes: time spent at the form, not time that it lies open.
+const use = Object.fromEntries(["seconds", "interactions", "keystrokes"].map((name) => [name, Number(form.elements[name].value) || 0]));
+let last = performance.now();
+let field = null;
+
+function attend() {
+  const now = performance.now();
+  use.seconds += Math.min(now - last, PAUSE) / 1000;
+  last = now;
+}
+
+function tell() {
+  attend();
+  for (const [name, value] of Object.entries(use)) form.elements[name].value = Math.round(value);
+}
+
+form.addEventListener("keydown", (event) => {
+  attend();
+  if (event.key.length === 1 || event.key === "Backspace") use.keystrokes += 1;
+});
+form.addEventListener("click", (event) => {
+  attend();
+  if (event.target.closest("input[type=radio], input[type=checkbox], button, summary, [role=option]")) use.interactions += 1;
+});
+form.addEventListener("input", (event) => {
+  // A field that one writes in counts once, however much is written.
+  if (event.target !== field && event.target.matches("textarea, input:not([type=radio]):not([type=checkbox])")) use.interactions += 1;
+  field = event.target;
+});
+
+// The draft.
+let timer = null;
+let unsaved = false;
+
+function changed() {
+  unsaved = true;
+  clearTimeout(timer);
+  timer = setTimeout(save, WAIT);
+}
+
+async function save() {
+  tell();
+  unsaved = false;
+  try {
+    const answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    if (!answer.ok || !answer.headers.get("content-type").startsWith("application/json")) throw new Error();
+    const told = await answer.json();
+    if (told.sent) return location.reload();
+    saved.textContent = `Draft saved ${told.saved}`;
+    if (told.urgent && crisis.hidden) field?.closest(".nhsuk-form-group")?.after(crisis); // where one looks
+    crisis.hidden = !told.urgent;
+  } catch {
+    unsaved = true;
+    saved.textContent = "The draft could not be saved. What you wrote is still on this page: check your connection, then go on.";
+    timer = setTimeout(save, 10 * WAIT);
+  }
+}
+
+form.addEventListener("input", changed);
+form.addEventListener("change", changed);
+form.addEventListener("submit", () => {
+  clearTimeout(timer);
+  unsaved = false;
+  tell();
+});
+addEventListener("pagehide", () => {
+  if (!unsaved) return;
+  tell();
+  navigator.sendBeacon(form.dataset.draft, new URLSearchParams(new FormData(form)));
+});
+// A page that the browser's back button brings from its memory may be of a referral that was sent meanwhile.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});

@@ -1,0 +1,222 @@
+"""{session}/refer: the form, the review, and what comes next. All works without script, and a draft is kept."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.arrival import Gateway
+from gateway.errors import GatewayError, NotFound, Rejected
+from gateway.launch.session import PATH, LaunchSession, admit, require_patient
+from gateway.platform.exchange import ID
+from gateway.store import referrals
+from gateway.store.drafts import drop_draft
+from gateway.web.forms import Form, first, read_launched_form
+from gateway.web.launched import launch_page
+from gateway.web.page import go, show, uk_time
+from gateway.web.refer.fields import Option, in_words, sections_of
+from gateway.web.refer.sending import find_sent, send
+from gateway.web.refer.writing import Draft, find_draft, keep_draft, open_draft
+from mappings.clinician import clinician_line, reply_by
+from mappings.form import Answers, Problem, Unsendable, answers_from_form, problems, suggests_urgency
+
+Json = dict[str, Any]
+WRITTEN = ("situation", "what-matters", "risk-detail", "communication-needs", "contact-times", "consent-reason")
+
+
+def add_refer_pages(app: FastAPI) -> None:
+    at = f"{PATH}/{{session}}"
+    app.add_route(f"{at}/refer", show_form, methods=["GET"])
+    app.add_route(f"{at}/refer", take_form, methods=["POST"])
+    app.add_route(f"{at}/refer/review", show_review, methods=["GET"])
+    app.add_route(f"{at}/refer/review", send_referral, methods=["POST"])
+    app.add_route(f"{at}/refer/sent/{{referral}}", show_sent, methods=["GET"])
+    app.add_route(f"{at}/draft", save, methods=["POST"])
+    app.add_route(f"{at}/draft/discard", discard, methods=["POST"])
+
+
+@launch_page
+async def show_form(request: Request) -> Response:
+    session = await admit(request)
+    return await _form(request, session, await open_draft(request, session))
+
+
+@launch_page
+async def take_form(request: Request) -> Response:
+    """To the review when all is there; else the form again, with what is missing. Both keep what was written."""
+    session, form = await _read(request)
+    if gone := await _sent_already(request, session, form):
+        return gone
+    draft = await keep_draft(request, session, _answers(form), form)
+    found = _problems(request, session, draft.answers)
+    if found:
+        return await _form(request, session, draft, found)
+    return go(f"{session.path}/refer/review")
+
+
+@launch_page
+async def save(request: Request) -> Response:
+    """What the script saves now and then: when that was, and whether the crisis line should be shown."""
+    session, form = await _read(request)
+    if await _sent_already(request, session, form):
+        return JSONResponse({"sent": True}, headers={"Cache-Control": "no-store"})
+    draft = await keep_draft(request, session, _answers(form), form)
+    told = {"saved": uk_time(draft.updated_at), "urgent": _is_urgent(draft.answers)}
+    return JSONResponse(told, headers={"Cache-Control": "no-store"})
+
+
+@launch_page
+async def discard(request: Request) -> Response:
+    session, form = await _read(request)
+    async with request.app.state.gateway.store.transaction() as connection:
+        await drop_draft(connection, session.organisation, first(form, "draft"))
+    return go(f"{session.path}")
+
+
+@launch_page
+async def show_review(request: Request) -> Response:
+    session = await admit(request)
+    draft = await find_draft(request, session)
+    if draft is None:
+        return go(session.path)
+    if found := _problems(request, session, draft.answers):
+        return await _form(request, session, draft, found)
+    return _review(request, session, draft)
+
+
+@launch_page
+async def send_referral(request: Request) -> Response:
+    """Sends it once, however often the button is pressed; then the page to read is another one (303)."""
+    session, form = await _read(request)
+    if gone := await _sent_already(request, session, form):
+        return gone
+    draft = await find_draft(request, session)
+    if draft is None or draft.id != first(form, "draft"):
+        return go(f"{session.path}/refer")
+    if found := _problems(request, session, draft.answers):
+        return await _form(request, session, draft, found)
+    try:
+        referral_id = await send(request, session, draft)
+    except Unsendable as missing:
+        return await _form(request, session, draft, missing.problems)
+    except Rejected as refusal:
+        return _review(request, session, draft, refusal)
+    return go(f"{session.path}/refer/sent/{referral_id}")
+
+
+@launch_page
+async def show_sent(request: Request) -> Response:
+    session = await admit(request)
+    id_ = str(request.path_params["referral"])
+    gateway: Gateway = request.app.state.gateway
+    async with gateway.store.reading() as connection:
+        stored = await referrals.load(connection, session.organisation, id_) if ID.fullmatch(id_) else None
+    if stored is None or stored.row["referrer"] != session.user.name:
+        raise NotFound("There is no referral of yours at this address.")
+    standing = stored.standing.model_dump(exclude_none=True)
+    return show(
+        "refer-sent.html",
+        framed_by=session.epr["origins"],
+        session=session,
+        standing=standing,
+        line=clinician_line(standing),
+        reply_by=reply_by(standing),
+    )
+
+
+async def _read(request: Request) -> tuple[LaunchSession, Form]:
+    session = await admit(request)
+    require_patient(session)
+    return session, await read_launched_form(request, session)
+
+
+async def _sent_already(request: Request, session: LaunchSession, form: Form) -> Response | None:
+    """What was sent is not written on: the page of a browser's back button, a second window, a lost answer."""
+    gateway: Gateway = request.app.state.gateway
+    draft_id = first(form, "draft")
+    sent = await find_sent(gateway, session.organisation, draft_id) if ID.fullmatch(draft_id) else None
+    return go(f"{session.path}/refer/sent/{sent}") if sent else None
+
+
+def _answers(form: Form) -> Answers:
+    return answers_from_form((name, value) for name, values in form.items() for value in values)
+
+
+def _problems(request: Request, session: LaunchSession, answers: Answers) -> list[Problem]:
+    found = problems(answers)
+    if not {one.value for one in _hubs(request, session)}.issuperset(map(str, answers.get("hub", []))):
+        found.append(Problem("hub", "Select a hub from the list"))
+    return found
+
+
+def _is_urgent(answers: Answers) -> bool:
+    return suggests_urgency(str(one) for link in WRITTEN for one in answers.get(link, []))
+
+
+def _hubs(request: Request, session: LaunchSession) -> list[Option]:
+    """The hubs of the organisation's boroughs."""
+    directory = request.app.state.gateway.directory
+    return [Option(one["id"], one["name"]) for one in directory.hubs_for(session.organisation)]
+
+
+def _likely_hub(request: Request, session: LaunchSession, answers: Answers) -> Json | None:
+    """Where it goes: as chosen, else by the person's address, else the organisation's own. None: it must be chosen."""
+    directory = request.app.state.gateway.directory
+    chosen = answers.get("hub")
+    if chosen:
+        hub: Json | None = directory.hub(str(chosen[0]))
+        return hub
+    homes = [one for one in (session.patient or {}).get("address", []) if one.get("use") != "old"]
+    home = homes[0] if homes else {}
+    try:
+        found: Json = directory.find_hub(session.organisation, [], None, [home.get("city")], home.get("postalCode"))
+    except GatewayError:
+        return None
+    return found
+
+
+async def _form(request: Request, session: LaunchSession, draft: Draft, found: Iterable[Problem] = ()) -> Response:
+    told = list(found)
+    organisation = request.app.state.gateway.directory.organisation(session.organisation)
+    return show(
+        "refer.html",
+        422 if told else 200,
+        framed_by=session.epr["origins"],
+        session=session,
+        draft=draft,
+        sections=sections_of(draft.answers, told, _hubs(request, session)),
+        problems=told,
+        earlier=[],
+        urgent=_is_urgent(draft.answers),
+        crisis_line=organisation["crisis_line"],
+        hub=_likely_hub(request, session, draft.answers),
+        offered=_services(request, session, draft.answers),
+    )
+
+
+def _services(request: Request, session: LaunchSession, answers: Answers) -> list[str]:
+    """What the hub's providers offer, to be signposted to."""
+    hub = _likely_hub(request, session, answers)
+    whole = request.app.state.gateway.directory.hub(hub["id"]) if hub else None
+    providers = whole["providers"] if whole else []
+    return sorted(f"{service['name']}, {one['name']}" for one in providers for service in one["services"])
+
+
+def _review(request: Request, session: LaunchSession, draft: Draft, refusal: Rejected | None = None) -> Response:
+    organisation = request.app.state.gateway.directory.organisation(session.organisation)
+    sections = sections_of(draft.answers, (), _hubs(request, session))
+    return show(
+        "refer-review.html",
+        422 if refusal else 200,
+        framed_by=session.epr["origins"],
+        session=session,
+        draft=draft,
+        sections=sections,
+        in_words=in_words,
+        refused=[issue.text for issue in refusal.issues if issue.severity == "error"] if refusal else [],
+        urgent=_is_urgent(draft.answers),
+        crisis_line=organisation["crisis_line"],
+        hub=_likely_hub(request, session, draft.answers),
+    )

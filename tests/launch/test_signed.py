@@ -1,0 +1,141 @@
+"""A launch by an address that the EPR has signed: good for a minute, once, for one person."""
+
+import time
+
+import pytest
+from sqlalchemy import select
+from tests.launch.launcher import Launcher, forged
+
+from gateway.store.schema import audit, launch_session
+
+
+async def test_it_opens_a_page_about_the_person_as_the_record_knows_them(launcher: Launcher) -> None:
+    window = await launcher.open()
+
+    page = await window.get("/refer")
+
+    assert page.status_code == 200
+    assert "HARROW, Margaret Anne" in page.text
+    assert "14 June 1971" in page.text
+    assert "999 204 7186" in page.text
+    assert "frame-ancestors http://127.0.0.1:8001" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_the_secret_is_a_cookie_of_that_page_alone(launcher: Launcher) -> None:
+    answer = await launcher.browser().get(launcher.address())
+
+    path = answer.headers["location"]
+    assert answer.headers["set-cookie"].endswith(f"; Path={path}; HttpOnly; SameSite=Lax")
+
+
+async def test_an_address_is_used_once(launcher: Launcher) -> None:
+    address = launcher.address()
+    assert (await launcher.browser().get(address)).status_code == 303
+
+    again = await launcher.browser().get(address)
+
+    assert again.status_code == 403
+    assert "was used before" in again.text
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(-75, 403), (-50, 303), (5, 303), (30, 403)])
+async def test_an_address_is_good_for_a_minute(launcher: Launcher, seconds: int, status: int) -> None:
+    answer = await launcher.browser().get(launcher.address(issued=str(int(time.time()) + seconds)))
+
+    assert answer.status_code == status
+
+
+async def test_what_is_not_signed_as_agreed_opens_nothing(launcher: Launcher) -> None:
+    for address in (
+        forged(launcher.address()),
+        launcher.address().replace("patient=0012345", "patient=12345"),
+        launcher.address().partition("&signature")[0],
+        launcher.address() + "&patient=12345",
+        launcher.address(epr="another-epr"),
+        launcher.address(epr=None),
+    ):
+        answer = await launcher.browser().get(address)
+        assert answer.status_code in {400, 403}, address
+        assert "set-cookie" not in answer.headers
+        assert "Harrow" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"user": None},
+        {"user": "A B"},
+        {"name": ""},
+        {"nonce": "short"},
+        {"issued": "yesterday"},
+        {"issued": "9" * 11},
+        {"patient": "../1"},
+        {"colour": "blue"},
+        {"name": "x" * 201},
+        {"name": "bell\x07"},
+    ],
+)
+async def test_what_is_missing_or_misshapen_is_refused(launcher: Launcher, changed: dict[str, str | None]) -> None:
+    answer = await launcher.browser().get(launcher.address(**changed))
+
+    assert answer.status_code in {400, 403}
+
+
+@pytest.mark.parametrize("client_id", ["999999", "0070007", "0060006"])
+async def test_nobody_certain_in_the_record_opens_nothing(launcher: Launcher, client_id: str) -> None:
+    """Unknown, deleted, and merged into another."""
+    answer = await launcher.browser().get(launcher.address(patient=client_id))
+
+    assert answer.status_code == 502
+    assert "did not answer as expected" in answer.text
+
+
+async def test_another_browser_and_another_session_see_nothing(launcher: Launcher) -> None:
+    one, other = await launcher.open(), await launcher.open(user="TLINDQ", name="Mr Tor Lindqvist", patient="0045678")
+
+    strange = await launcher.browser().get(f"{one.path}/refer")
+    mixed = await other.http.get(f"{one.path}/refer")
+
+    for page in (strange, mixed):
+        assert page.status_code == 401
+        assert "another window" in page.text
+        assert "HARROW" not in page.text
+
+
+async def test_opening_another_person_closes_the_window_about_the_first(launcher: Launcher) -> None:
+    browser = launcher.browser()
+    first = await launcher.open(browser)
+    await launcher.open(browser, patient="0045678")
+
+    page = await first.get("/refer")
+
+    assert page.status_code == 401
+    assert "Another person's record was opened" in " ".join(page.text.split())
+
+
+async def test_the_same_person_may_be_open_twice(launcher: Launcher) -> None:
+    first, second = await launcher.open(), await launcher.open()
+
+    assert [(await one.get("/refer")).status_code for one in (first, second)] == [200, 200]
+
+
+async def test_a_team_that_is_not_active_is_told_so_and_can_ask(launcher: Launcher) -> None:
+    window = await launcher.open(team="EIT", user="TLINDQ", name="Mr Tor Lindqvist")
+
+    page = await window.get("/refer")
+
+    assert page.status_code == 403
+    assert "Early Intervention Team has not been opened yet" in page.text or "EIT has not been opened yet" in page.text
+    assert "HARROW" not in page.text
+
+
+async def test_each_page_is_in_the_audit_with_who_read_it(launcher: Launcher) -> None:
+    window = await launcher.open()
+    await window.get("/refer")
+
+    async with launcher.running.store.reading() as connection:
+        rows = (await connection.execute(select(audit).where(audit.c.action == "GET /app/p/{session}/refer"))).all()
+        [session] = (await connection.execute(select(launch_session))).all()
+    assert [(row.client_id, row.person, row.outcome) for row in rows] == [("demo-epr", "Dr Amara Osei", 200)]
+    assert session.token is None
