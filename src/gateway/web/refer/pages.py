@@ -190,7 +190,7 @@ async def _form(request: Request, session: LaunchSession, draft: Draft, found: I
         problems=told,
         earlier=[],
         urgent=_is_urgent(draft.answers),
-        crisis_line=organisation["crisis_line"],
+        crisis_line=organisation.get("crisis_line"),
         hub=_likely_hub(request, session, draft.answers),
         offered=_services(request, session, draft.answers),
     )
@@ -217,6 +217,6 @@ def _review(request: Request, session: LaunchSession, draft: Draft, refusal: Rej
         in_words=in_words,
         refused=[issue.text for issue in refusal.issues if issue.severity == "error"] if refusal else [],
         urgent=_is_urgent(draft.answers),
-        crisis_line=organisation["crisis_line"],
+        crisis_line=organisation.get("crisis_line"),
         hub=_likely_hub(request, session, draft.answers),
     )
