@@ -151,7 +151,8 @@ async def test_in_doubt_about_who_it_is_nothing_is_claimed(hooks: Hooks, changed
 
 @pytest.mark.parametrize("where", ["here", "there"])
 async def test_of_a_restricted_person_only_that_there_is_a_referral(hooks: Hooks, where: str) -> None:
-    task = await hooks.refer(**(RESTRICTED if where == "here" else {}))
+    labelled: Json = RESTRICTED if where == "here" else {}
+    task = await hooks.refer(**labelled)
     shown = patient(**(RESTRICTED if where == "there" else {}))
 
     cards = await hooks.cards(VIEW, view(patient=shown))
