@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 from joserfc import jwt
@@ -24,8 +24,22 @@ VIEW, SELECT, SIGN = (f"social-prescribing-{hook}" for hook in ("patient-view", 
 USER, ID = "Practitioner/AOSEI", "rio-0012345"
 SNOMED = "http://snomed.info/sct"
 LONELY, HOUSING, DIABETES = "267076002", "105531004", "73211009"
+LINK = {"label": "Open social prescribing", "url": f"{BASE}/launch", "type": "smart"}
 TEAM = Team(code="RTN", name="Recovery Team North", active=True)
 ASLEEP = Team(code="CMHT", name="Community Team", active=False)
+
+
+def are_sound(cards: list[Json]) -> bool:
+    """What CDS Hooks asks of each card."""
+    for card in cards:
+        assert len(card["summary"]) < 140
+        assert card["indicator"] in {"info", "warning", "critical"}
+        assert card["source"]["label"]
+        UUID(card["uuid"])
+        assert ("suggestions" in card) == ("selectionBehavior" in card)
+        for link in card["links"]:
+            assert link["url"] == f"{BASE}/launch"
+    return True
 
 
 def epr(client: str, issuer: str, signer: str, key: ECKey) -> Epr:

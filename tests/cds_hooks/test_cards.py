@@ -3,16 +3,16 @@
 import json
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 import time_machine
-from tests.app import BASE, Json, reference_in
+from tests.app import Json, reference_in
 from tests.cds_hooks.calling import (
     ASLEEP,
     DIABETES,
     HOUSING,
     ID,
+    LINK,
     LONELY,
     OTHER_ISSUER,
     OTHER_KEY,
@@ -23,6 +23,7 @@ from tests.cds_hooks.calling import (
     USER,
     VIEW,
     Hooks,
+    are_sound,
     claims,
     condition,
     order,
@@ -44,7 +45,6 @@ ASKED = {
     "text": "Is <b>she</b> safe at home? See http://evil.example or [this](www.evil.example)",
 }
 REFUSED = {"to": "not-accepted", "reason": "outside-area", "alternative": "Ask the hub of her borough."}
-LINK = {"label": "Open social prescribing", "url": f"{BASE}/launch", "type": "smart"}
 RESTRICTED = {
     "meta": {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]}
 }
@@ -55,19 +55,6 @@ OBSERVATION = {
     "subject": {"reference": f"Patient/{ID}"},
     "valueCodeableConcept": {"coding": [{"system": SNOMED, "code": HOUSING}]},
 }
-
-
-def are_sound(cards: list[Json]) -> bool:
-    """What CDS Hooks asks of each card."""
-    for card in cards:
-        assert len(card["summary"]) < 140
-        assert card["indicator"] in {"info", "warning", "critical"}
-        assert card["source"]["label"]
-        UUID(card["uuid"])
-        assert ("suggestions" in card) == ("selectionBehavior" in card)
-        for link in card["links"]:
-            assert link["url"] == f"{BASE}/launch"
-    return True
 
 
 async def test_open_support_is_told_as_the_record_tells_it(hooks: Hooks) -> None:
@@ -151,7 +138,8 @@ async def test_in_doubt_about_who_it_is_nothing_is_claimed(hooks: Hooks, changed
 
 @pytest.mark.parametrize("where", ["here", "there"])
 async def test_of_a_restricted_person_only_that_there_is_a_referral(hooks: Hooks, where: str) -> None:
-    task = await hooks.refer(**(RESTRICTED if where == "here" else {}))
+    labelled: Json = RESTRICTED if where == "here" else {}
+    task = await hooks.refer(**labelled)
     shown = patient(**(RESTRICTED if where == "there" else {}))
 
     cards = await hooks.cards(VIEW, view(patient=shown))
@@ -269,58 +257,6 @@ async def test_a_role_may_come_alone(hooks: Hooks) -> None:
     call["context"]["userId"] = "PractitionerRole/r1"
 
     assert len(await hooks.cards(VIEW, call)) == 1
-
-
-@pytest.mark.parametrize(("service", "hook"), [(SELECT, "order-select"), (SIGN, "order-sign")])
-async def test_a_second_referral_is_warned_of(hooks: Hooks, service: str, hook: str) -> None:
-    task = await hooks.refer()
-
-    [card] = cards = await hooks.cards(service, ordering(hook, order()))
-
-    assert are_sound(cards)
-    assert card["indicator"] == "warning"
-    assert card["summary"].startswith("Referred already: Social prescribing with Northdale Wellbeing Hub")
-    assert reference_in(task) in card["detail"]
-    assert card["links"] == [LINK | {"label": "See what is open"}]
-
-
-@pytest.mark.parametrize(("service", "hook"), [(SELECT, "order-select"), (SIGN, "order-sign")])
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"reasonCode": None}, "a reason"),
-        ({"supportingInfo": None}, "the person's consent"),
-        ({"reasonCode": None, "supportingInfo": None}, "the person's consent and a reason"),
-    ],
-)
-async def test_a_draft_that_lacks_something_leads_to_the_form(
-    hooks: Hooks, service: str, hook: str, changed: Json, said: str
-) -> None:
-    [card] = cards = await hooks.cards(service, ordering(hook, order(**changed)))
-
-    assert are_sound(cards)
-    assert (card["indicator"], card["summary"]) == ("info", f"This social prescribing referral lacks {said}")
-    context = card["links"][0].get("appContext")
-    assert context == (None if "reasonCode" in changed else '{"reasons":["social-interaction"]}')
-
-
-async def test_other_orders_are_no_business_of_ours(hooks: Hooks) -> None:
-    await hooks.refer()
-    blood = order(id="b1", code={"coding": [{"system": SNOMED, "code": "396550006"}]}, status=7)
-    tablet = {"resourceType": "MedicationRequest", "id": "m1"}
-    unselected = ordering("order-select", order(), blood)
-    unselected["context"]["selections"] = ["ServiceRequest/b1"]
-
-    assert await hooks.cards(SIGN, ordering("order-sign", blood, tablet)) == []
-    assert await hooks.cards(SELECT, unselected) == []
-    assert await hooks.cards(SIGN, ordering("order-sign", order())) != []
-
-
-async def test_a_complete_draft_needs_no_card(hooks: Hooks) -> None:
-    ours = "urn:social-prescribing-gateway:CodeSystem:request-category"
-    by_category = order(code=None, category=[{"coding": [{"system": ours, "code": "social-prescribing"}]}])
-
-    assert await hooks.cards(SIGN, ordering("order-sign", order(), by_category)) == []
 
 
 async def test_a_need_of_the_other_epr_names_its_own_server(hooks: Hooks) -> None:

@@ -76,6 +76,7 @@ def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
         "subscription",
         "words",
         "form",
+        "cards",
         "around",
         "webhook",
         "parameters",

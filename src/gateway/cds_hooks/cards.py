@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from gateway.cds_hooks.prefetch import SOCIAL_PRESCRIBING
+from gateway.ids import new_id
 from mappings.clinician import clinician_line
 from mappings.systems import code_system
 from mappings.translate import vocabulary
@@ -87,7 +87,7 @@ def offer_card(needs: Mapping[str, Sequence[Json]], user: str, patient_id: str, 
         "description": "Drafts a referral to social prescribing",
         "resource": _draft(needs, user, patient_id),
     }
-    suggestion = {"label": "Draft a referral", "uuid": str(uuid4()), "actions": [action]}
+    suggestion = {"label": "Draft a referral", "uuid": new_id(), "actions": [action]}
     return card | {"suggestions": [suggestion], "selectionBehavior": "at-most-one"}
 
 
@@ -140,7 +140,7 @@ def _card(
 ) -> Json:
     about = vocabulary("card-topic").target(topic)
     card = {
-        "uuid": str(uuid4()),
+        "uuid": new_id(),
         "summary": shorten(summary),
         "detail": detail,
         "indicator": indicator,

@@ -54,7 +54,8 @@ def check_assertion(text: str, find_client: Callable[[str], dict[str, Any] | Non
     client = find_client(client_id)
     if client is None or not is_signed_by(signed, client["jwks"]):
         _refuse(UNPROVEN)
-    return Proof(client, claims["jti"], check_claims(claims, token_url))
+    expires_at = check_claims(claims, token_url)
+    return Proof(client, claims["jti"], expires_at)
 
 
 def read_signed(text: str, what: str) -> tuple[jws.CompactSignature, dict[str, Any]]:
