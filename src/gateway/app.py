@@ -14,6 +14,7 @@ from gateway import errors, fetching, subscribing, watching
 from gateway.again import Again
 from gateway.arrival import Gateway
 from gateway.audit import Audit
+from gateway.cds_hooks import add_cds_hooks
 from gateway.delivery import run
 from gateway.fhir.routes import add_fhir_routes
 from gateway.fhir.validate import tell_judgement
@@ -31,6 +32,7 @@ from gateway.store.wake import watch
 from gateway.telemetry import Telemetry
 from gateway.web.deliveries import add_pages
 from gateway.web.launched import add_launch
+from gateway.web.person import add_person_pages
 from gateway.web.refer import add_refer_pages
 
 log = structlog.get_logger()
@@ -84,9 +86,11 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(operations.router)
     add_pages(app)
     add_launch(app)
+    add_person_pages(app)
     add_refer_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
+    add_cds_hooks(app)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app
 
