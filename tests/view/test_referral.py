@@ -193,8 +193,8 @@ def test_the_progress_note_is_dated_and_names_its_source() -> None:
         "Actions for the clinician: Please review her medication",
         "Support: Debt advice appointment with Northdale Money Advice: started. Sessions: 2 of 4 attended.",
         "  Goal: A repayment plan",
-        "Outcome: SWEMWBS from 19.25 on 2 July 2026 to 22.35 on 2 September 2026 (+3.10). Scores alone do not show that "
-        "support caused a change.",
+        "Outcome: SWEMWBS from 19.25 on 2 July 2026 to 22.35 on 2 September 2026 (+3.10). Scores alone do not show "
+        "that support caused a change.",
         "Summary of the hub: Debts are in a plan.",
         "Source: social prescribing gateway, as at 10:42 on 3 July 2026, version 3.",
     ]
