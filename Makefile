@@ -44,6 +44,9 @@ fuzz: $(DEV) ## Spoilt requests at every door, thousands (GATEWAY_FUZZ_CASES=200
 bench: $(DEV) ## Requests and deliveries a second beside their ceilings; writes var/bench.json
 	@$(BIN)/python -m bench
 
+screenshots: $(DEV) ## How the pages look (wide, 320 px, high contrast), into var/screenshots; needs Chromium
+	@GATEWAY_SCREENSHOTS=1 $(BIN)/pytest -q tests/browser
+
 crash: $(DEV) ## Kills everything under load, again and again (CRASH_ROUNDS=300); nothing lost, doubled or reordered; writes var/crash.json
 	@$(BIN)/python -m crash
 
@@ -69,4 +72,4 @@ lock: $(DEV) ## Pins dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: help demo serve test check fuzz bench crash corpus-table profile-table rest-checklist subscriptions-table contract migration lock
+.PHONY: help demo serve test check fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract migration lock

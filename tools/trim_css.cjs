@@ -1,5 +1,5 @@
-// Drops from the CSS on standard input what pages of ours never use: variants of NHS.UK frontend for other headers,
-// dark backgrounds and older markup. Needs purgecss in the npm folder that NODE_PATH names.
+// Drops from the CSS on standard input what pages of ours never use: variants of NHS.UK frontend for other headers and
+// dark backgrounds. Needs purgecss in the npm folder that NODE_PATH names.
 const { PurgeCSS } = require("purgecss");
 
 const UNUSED = [
@@ -9,7 +9,6 @@ const UNUSED = [
   /^nhsuk-pagination__(item|list)/,
   /^nhsuk-table(-responsive|__panel|__heading-tab)/,
   /^nhsuk-(input__|scroll|image|link-image)/,
-  /^nhsuk-(error-summary__title|panel__title|warning-callout__label)/,
   /^nhsuk-u-(static|(padding|margin)-(left|right)|(one|two|three)-)/,
 ];
 

@@ -75,6 +75,7 @@ def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
         "instance",
         "subscription",
         "words",
+        "form",
         "around",
         "webhook",
         "parameters",
