@@ -138,6 +138,13 @@ SERVICE = "Debt advice appointment with Northdale Money Advice"
             {"to": "closed-completed", "closure": MET},
             "Closed the referral: goals met",
             "For you: Please review her medication\nDebts are in a plan.",
+            "You do what the hub asks for.",
+        ),
+        (
+            "closed-declined",
+            {"to": "closed-declined", "closure": MET | {"actions_for_referrer": "No action needed."}},
+            "Closed the referral: goals met",
+            "For you: No action needed.\nDebts are in a plan.",
             "Nothing more",
         ),
         (

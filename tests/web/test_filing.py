@@ -13,6 +13,8 @@ from tests.app import Json, reference_in
 from tests.fetch.serving import serving
 from tests.web.conftest import SCOPES, Page, Web, with_eprs
 
+from gateway.validation import check
+
 
 @dataclass
 class Record:
@@ -67,6 +69,7 @@ async def test_it_is_filed_as_the_clinician_once_for_each_version(web: Web, reco
 
     assert first == again == (303, f"{page.path}?done=filed#r-{task['id']}")
     [document] = record.filed
+    assert check(document) == []
     assert document["type"]["coding"][0]["code"] == "11506-3"
     assert document["subject"] == {"reference": "Patient/0012345"}
     assert document["author"] == [{"reference": "Practitioner/AOSEI", "display": "Dr Amara Osei"}]
@@ -126,3 +129,21 @@ async def test_no_note_of_somebody_elses_referral(web: Web, record: Record) -> N
 
     assert (await file(page, theirs))[0] == 404
     assert record.asked == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "may"),
+    [
+        ("patient/DocumentReference.c", True),
+        ("patient/DocumentReference.cruds", True),
+        ("patient/*.cruds", True),
+        ("patient/DocumentReference.write", True),
+        ("patient/DocumentReference.rs", False),
+        ("patient/*.read", False),
+        ("user/DocumentReference.c", False),
+    ],
+)
+async def test_the_button_is_there_for_who_may_file(web: Web, scope: str, may: bool) -> None:
+    await web.refer()
+
+    assert ("File in the record" in await (await web.open(token="t", scopes=[scope])).read()) is may

@@ -139,8 +139,10 @@ async def test_open_support_stands_first_and_what_ended_is_folded(web: Web) -> N
 
     shown = await (await web.open()).read()
 
-    assert shown.index(f"Open referral {reference_in(opened)}") < shown.index("Earlier referrals")
-    assert f'<span class="nhsuk-details__summary-text">{reference_in(ended)}' in shown
+    assert shown.index(f'Open referral <span class="nhsuk-u-nowrap">{reference_in(opened)}') < shown.index(
+        "Earlier referrals"
+    )
+    assert f'<span class="nhsuk-details__summary-text"><span class="nhsuk-u-nowrap">{reference_in(ended)}' in shown
 
 
 async def test_the_last_referral_shows_when_none_is_open_with_the_actions_on_top(web: Web) -> None:
