@@ -11,8 +11,8 @@ from tests.browser.effort import first_paint, weigh
 from tests.browser.look import check_axe, check_fits, shoot
 from tests.browser.stage import Scene
 
+from adapters.signed_launch import sign
 from gateway.demo.parties import demo_parties
-from gateway.launch.signed import sign
 
 MOST_BYTES, MOST_MILLISECONDS = 150_000, 500
 PRIYA = {"name": "Priya Nadar", "phone": "01632 960101"}
