@@ -7,7 +7,7 @@ from uuid import uuid4
 import orjson
 
 from adapters.http import DestinationError, Neighbours
-from adapters.rio.mock.fhir_reads import conditions, patient_of
+from adapters.rio.mock.fhir_reads import conditions, patient_of, role_of
 from adapters.rio.mock.smart import Smart
 from adapters.rio.mock.store import Row, Store
 
@@ -26,14 +26,16 @@ class Cards:
     async def ask(self, store: Store, user: Row, client: Row, base: str) -> list[Json]:
         """The cards for this user who opens this client; none when there is no answer that can be used."""
         context = {"userId": f"Practitioner/{user['HCP']}", "patientId": client["ClientID"]}
-        found = [{"resource": one} for one in conditions(store, client["ClientID"])]
-        listed = {"resourceType": "Bundle", "type": "searchset"} | ({"entry": found} if found else {})
         call = {
             "hook": "patient-view",
             "hookInstance": str(uuid4()),
             "fhirServer": f"{base}/FHIR/R4",
             "context": context,
-            "prefetch": {"patient": patient_of(store, client), "conditions": listed},
+            "prefetch": {
+                "patient": patient_of(store, client),
+                "conditions": _found(conditions(store, client["ClientID"])),
+                "roles": _found([role_of(user)]),
+            },
         }
         answer = await self._post(SERVICE, call, base)
         cards = answer.get("cards") if isinstance(answer, dict) else None
@@ -58,3 +60,8 @@ class Cards:
             return orjson.loads(reply.body) if reply.status == 200 and reply.body else None
         except (DestinationError, orjson.JSONDecodeError):
             return None
+
+
+def _found(resources: list[Json]) -> Json:
+    entries = [{"resource": one} for one in resources]
+    return {"resourceType": "Bundle", "type": "searchset"} | ({"entry": entries} if entries else {})
