@@ -18,7 +18,7 @@ async def test_it_opens_a_page_about_the_person_as_the_record_knows_them(launche
     assert "Margaret Anne Harrow" in page.text
     assert "14 June 1971" in page.text
     assert "999 204 7186" in page.text
-    assert "frame-ancestors http://127.0.0.1:8001" in page.headers["content-security-policy"]
+    assert "frame-ancestors http://127.0.0.1:1" in page.headers["content-security-policy"]
     assert page.headers["cache-control"] == "no-store"
 
 
