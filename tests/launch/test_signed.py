@@ -114,6 +114,15 @@ async def test_opening_another_person_closes_the_window_about_the_first(launcher
     assert "Another person's record was opened" in " ".join(page.text.split())
 
 
+async def test_a_window_about_nobody_stays_open_when_somebodys_record_is_opened(launcher: Launcher) -> None:
+    team = await launcher.open(patient=None)
+    await launcher.open()
+
+    page = await team.http.get(team.path)
+
+    assert "Another person's record was opened" not in page.text
+
+
 async def test_the_same_person_may_be_open_twice(launcher: Launcher) -> None:
     first, second = await launcher.open(), await launcher.open()
 

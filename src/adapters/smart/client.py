@@ -51,6 +51,7 @@ class Granted:
     encounter: str | None
     needs_banner: bool
     fhir_user: str
+    context: tuple[str, ...]  # what else it is about: references of fhirContext
 
 
 def challenge_of(verifier: str) -> str:
@@ -112,6 +113,7 @@ class SmartEprs:
             _id(told.get("encounter")),
             told.get("need_patient_banner") is not False,
             user,
+            _references(told.get("fhirContext")),
         )
 
     async def read(self, epr: Json, token: str, type_: str, id_: str) -> Json:
@@ -220,6 +222,13 @@ def _id(value: object) -> str | None:
     return (
         value if isinstance(value, str) and 1 <= len(value) <= 64 and value.isascii() and value.isprintable() else None
     )
+
+
+def _references(context: object) -> tuple[str, ...]:
+    """SMART App Launch 2.2, fhirContext: a list of objects, each with a reference."""
+    entries = context if isinstance(context, list) else []
+    references = [one.get("reference") for one in entries[:20] if isinstance(one, dict)]
+    return tuple(one for one in references if isinstance(one, str) and len(one) <= 200)
 
 
 def _fhir_user(id_token: object, epr: Json, configuration: Configuration, nonce: str) -> str:

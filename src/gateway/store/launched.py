@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,8 +38,8 @@ async def open_session(connection: AsyncConnection, row: Row) -> None:
         & launch_session.c.ended.is_(None)
     )
     if row["patient_id"]:
-        other = or_(launch_session.c.patient_id.is_(None), launch_session.c.patient_id != row["patient_id"])
-        await connection.execute(update(launch_session).where(theirs, other).values(ended="switched", token=None))
+        another = launch_session.c.patient_id != row["patient_id"]  # which a session about nobody has not
+        await connection.execute(update(launch_session).where(theirs, another).values(ended="switched", token=None))
     await connection.execute(delete(launch_session).where(launch_session.c.expires_at < row["opened_at"]))
     await connection.execute(launch_session.insert(), row)
 
