@@ -99,8 +99,8 @@ async def open_for(
     token: str | None,
     referral_id: str | None = None,
 ) -> Response:
-    """Opens a session and sends the browser to its page, where `referral_id` comes into view. `content` has user, team_name, patient, needs_banner,
-    encounter and scopes, as `LaunchSession` shows them."""
+    """Opens a session and sends the browser to its page, where `referral_id` comes into view. `content` has user,
+    team_name, patient, needs_banner, encounter and scopes, as `LaunchSession` shows them."""
     gateway: Gateway = request.app.state.gateway
     secret, moment = secrets.token_urlsafe(32), now()
     row = {
