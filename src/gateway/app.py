@@ -31,6 +31,7 @@ from gateway.store.wake import watch
 from gateway.telemetry import Telemetry
 from gateway.web.deliveries import add_pages
 from gateway.web.launched import add_launch
+from gateway.web.person import add_person_pages
 from gateway.web.refer import add_refer_pages
 
 log = structlog.get_logger()
@@ -84,6 +85,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(operations.router)
     add_pages(app)
     add_launch(app)
+    add_person_pages(app)
     add_refer_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)

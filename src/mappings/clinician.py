@@ -61,13 +61,18 @@ def _uk_time(moment: str) -> str:
 
 
 def reply_by(standing: Json) -> str:
+    """`reply_day` in words."""
+    return uk_date(reply_day(standing).isoformat())
+
+
+def reply_day(standing: Json) -> date:
     """The day the hub has promised an answer: `response_days` working days after it was sent; bank holidays count."""
     day: date = uk_moment(standing["submitted_at"]).date()
     for _ in range(standing["hub"].get("response_days", 5)):
         day += timedelta(days=1)
         while day.weekday() > 4:
             day += timedelta(days=1)
-    return uk_date(day.isoformat())
+    return day
 
 
 def first_contact(standing: Json) -> str | None:
