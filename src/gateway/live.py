@@ -102,7 +102,7 @@ class OpenPages:
 
     def _give_way(self, session: str) -> None:
         theirs = [page for page in self._pages if page.session == session and not page.replaced]
-        for page in theirs[: len(theirs) + 1 - MOST]:
+        for page in theirs[: max(0, len(theirs) + 1 - MOST)]:
             page.replaced = True
             page.news.set()
 

@@ -172,10 +172,9 @@ async def test_a_database_that_is_gone_leaves_no_page_in_the_belief_that_it_is_u
         monkeypatch.setattr("gateway.web.live.HEARTBEAT", 0.3)
         monkeypatch.setattr(two.first.app.state.gateway.store, "reading", _gone)
         await asyncio.sleep(1.5)
-        with pytest.raises(TimeoutError):
-            await stream.next("alive", "changed", seconds=1.5)
-        monkeypatch.undo()
-        assert (await stream.next("alive", seconds=8)).name == "alive"
+        before = time.monotonic()
+        asyncio.get_running_loop().call_later(1.5, monkeypatch.undo)
+        assert (await stream.next("alive", "changed", seconds=8)).at - before > 1.4
 
 
 def _gone() -> Any:
@@ -217,7 +216,8 @@ async def test_three_hundred_pages_are_looked_after_by_a_few_queries(two: Two) -
 
     lags = sorted(event.at - told for event in events)
     print(
-        f"idle: {idle} queries in 2 s; a change: {busy} queries, told in {lags[150]:.3f} s, the last in {lags[-1]:.3f} s"
+        f"idle: {idle} queries in 2 s; a change: {busy} queries",
+        f"half are told in {lags[150]:.3f} s, all in {lags[-1]:.3f} s",
     )
     assert idle <= 16
     assert busy <= 12
