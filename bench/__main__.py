@@ -20,6 +20,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench.cards import measure_cards
 from bench.checking import measure_checking
 from bench.deliveries import measure_deliveries
 from bench.load import Load, drive, post
@@ -45,6 +46,7 @@ def main() -> None:
         results += accept(host, "accept-c64", connections=64, workers=2)
         results += measure_lag(host, FOLDER)
         results += measure_deliveries(host, FOLDER)
+        results += measure_cards(host, FOLDER)
         results += measure_search(host, FOLDER)
     Path("var/bench.json").write_text(json.dumps(results, indent=1) + "\n")
     show(results)

@@ -124,6 +124,22 @@ ROWS: dict[int, Row] = {
         "`[type]/_history?_since`, miss no change and show none twice (`_since`: none but those of its very moment), "
         "whoever writes meanwhile.",
     ),
+    37: Row(
+        "questionnaire.html",
+        "The referral form, `Questionnaire/referral`, is read and searched beside each organisation's own; answers to "
+        "it are judged by it. It comes first on the first page, whatever `_sort` says.",
+        "Its history: it is the gateway's, and a new version has a new `version`.",
+    ),
+    38: Row(
+        "SDC 3.0, Questionnaire-populate",
+        "`$populate` of the referral form by what is given, and with `local` by what is stored.",
+        "Other forms: nothing here says what a record means for them.",
+    ),
+    39: Row(
+        "SDC 3.0, QuestionnaireResponse-extract",
+        "`$extract` of completed answers to the referral form: the transaction to POST; nothing is stored.",
+        "Of a stored response by its id: read it, and send it.",
+    ),
 }
 
 

@@ -24,7 +24,7 @@ from gateway.commands.maps import check_mappings, show_unmapped_codes
 from gateway.commands.mock_rio import mock_rio
 from gateway.commands.rehearse import rehearse
 from gateway.commands.replay import replay
-from gateway.demo.parties import CALLBACK_URL, RECORD_URL, prepare_demo, private_key
+from gateway.demo.parties import CALLBACK_URL, MOCK, RECORD_URL, prepare_demo, private_key
 from gateway.demo.story import tell
 from gateway.parties import Directory, PartiesError, load_parties, register
 from gateway.security import fetch_token
@@ -73,7 +73,9 @@ def serve(
     with contextlib.ExitStack() as stack:
         if demo:
             prepare_demo_database()
-            mock = subprocess.Popen([sys.executable, "-m", "gateway", "mock-rio", "--port", "8001"])
+            key = ["--signing-key", str(KEYS / f"{MOCK}.json"), "--gateway", f"http://127.0.0.1:{port}"]
+            command = [sys.executable, "-m", "gateway", "mock-rio", "--port", "8001", *key]
+            mock = subprocess.Popen(command)  # noqa: S603 - our own words
             stack.callback(mock.wait)
             stack.callback(mock.terminate)
             typer.echo(SERVING.format(port=port))

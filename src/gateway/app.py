@@ -14,6 +14,7 @@ from gateway import errors, fetching, subscribing, watching
 from gateway.again import Again
 from gateway.arrival import Gateway
 from gateway.audit import Audit
+from gateway.cds_hooks import add_cds_hooks
 from gateway.delivery import run
 from gateway.fhir.routes import add_fhir_routes
 from gateway.fhir.validate import tell_judgement
@@ -93,6 +94,7 @@ def build_app(settings: Settings) -> FastAPI:
     add_refer_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
+    add_cds_hooks(app)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
     return app
 

@@ -55,7 +55,7 @@ class Viewed:
 
     @property
     def is_open(self) -> bool:
-        return any(one.view.state == "open" for one in self.referrals)
+        return any(one.view.is_open for one in self.referrals)
 
 
 async def view_person(gateway: Gateway, organisation: str, patient: Json) -> Viewed:
@@ -76,7 +76,7 @@ async def view_person(gateway: Gateway, organisation: str, patient: Json) -> Vie
             stored = await referrals.load(connection, organisation, id_)
             assert stored is not None  # rows are never deleted
             shown.append(await _show(connection, stored, listeners, today, late, sensitive))
-    shown.sort(key=lambda one: one.view.state != "open")
+    shown.sort(key=lambda one: not one.view.is_open)
     return Viewed(
         at,
         [one for one in shown if one.view.state != "mistake"],

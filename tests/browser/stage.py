@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from gateway.demo.parties import prepare_demo, private_key
+from gateway.demo.parties import MOCK, prepare_demo, private_key
 from gateway.demo.story import Stage
 from gateway.security import fetch_token
 
@@ -42,16 +42,21 @@ def play(folder: Path, **settings: str) -> Iterator[Scene]:
     }
     asyncio.run(prepare_demo(scene.database_url, folder / "keys", f"{rio}/FHIR/R4", f"{rio}/API/4.0"))
     with contextlib.ExitStack() as stack:
-        for command, address in (("mock-rio", rio), ("serve", gateway)):
+        signing_key = folder / "keys" / f"{MOCK}.json"
+        face = ["--signing-key", str(signing_key), "--gateway", gateway]
+        for command, address, options in (("mock-rio", rio, face), ("serve", gateway, [])):
             log = stack.enter_context((folder / f"{command}.log").open("wb"))
             port = address.rpartition(":")[2]
             process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", command, "--port", port], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "gateway", command, "--port", port, *options],
+                env=environment,
+                stdout=log,
+                stderr=log,
             )
             stack.callback(_stop, process)
         for command, address in (("mock-rio", f"{rio}/record"), ("serve", f"{gateway}/_ping")):
             _wait_for(address, folder / f"{command}.log")
-        for key in (folder / "keys").glob("*.json"):
+        for key in {*(folder / "keys").glob("*.json")} - {signing_key}:
             answer = fetch_token(gateway, key.stem, private_key(key.stem, folder / "keys"))
             scene.tokens[key.stem] = answer["access_token"]
         yield scene

@@ -6,9 +6,16 @@ from tests.browser.look import check_axe, check_fits, shoot
 from tests.browser.stage import Scene
 
 
+async def sign_in(page: Page, scene: Scene, name: str = "amara.osei") -> None:
+    await page.goto(scene.rio)
+    await page.get_by_label("User name").fill(name)
+    await page.get_by_label("Password").fill("demo")
+    await page.get_by_role("button", name="Sign in").click()
+
+
 async def test_the_record_of_one_person(scene: Scene, page: Page) -> None:
     reference = reference_in(task_in(scene.call("demo-epr", "POST", "/FHIR/R4", referral_bundle())))
-    await page.goto(scene.rio)
+    await sign_in(page, scene)
     await check_axe(page)
     await check_fits(page)
     await shoot(page, "mock-rio")
@@ -21,6 +28,7 @@ async def test_the_record_of_one_person(scene: Scene, page: Page) -> None:
 
 
 async def test_a_record_that_is_not_there(scene: Scene, page: Page) -> None:
+    await sign_in(page, scene)
     await page.goto(f"{scene.rio}/clients/nobody")
     await check_axe(page)
     await check_fits(page)

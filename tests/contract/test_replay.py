@@ -15,6 +15,7 @@ import pytest
 import respx
 from fastapi import FastAPI
 from tests.app import BASE, Running, start
+from tests.cds_hooks.calling import claims, sign
 from tests.contract.written import Written
 from tools.contract.pushed import BARS
 from tools.contract.stage import set_stage
@@ -34,6 +35,8 @@ Story = tuple[FastAPI, list[Exchange]]
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TOKEN = ("POST", "/oauth2/token")
+CARDS, FEEDBACK = ("POST", "/cds-services/{id}"), ("POST", "/cds-services/{id}/feedback")
+SIGNED = {TOKEN, CARDS, FEEDBACK}  # a signature is good for some minutes, and once
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ async def test_the_examples_can_be_sent_and_the_answers_are_as_described(
     for one in story[1]:
         asked = one.request
         operation = (asked.method, asked.path)
-        if operation not in written.operations or operation == TOKEN:
+        if operation not in written.operations or operation in SIGNED:
             continue
         taken = asked.body is not None and one.status < 400
         body = written.body(*operation, one.name) if taken and one.name else asked.body
@@ -92,7 +95,7 @@ async def test_the_examples_can_be_sent_and_the_answers_are_as_described(
         if one.media_type.endswith("json"):
             learn(one.answer, answer.json(), names)
     assert wrong == []
-    assert accepted == set(written.operations) - {TOKEN}
+    assert accepted == set(written.operations) - SIGNED
 
 
 async def test_a_token_is_had_as_described(gateway: Running, tmp_path: Path, written: Written) -> None:
@@ -106,6 +109,25 @@ async def test_a_token_is_had_as_described(gateway: Running, tmp_path: Path, wri
         assert written.wrong_in_body(*TOKEN, form) + written.wrong_in_answer(*TOKEN, answer) == []
 
     assert statuses == [200, 401]
+
+
+async def test_cards_are_had_as_described(gateway: Running, story: Story, written: Written) -> None:
+    statuses = []
+    for one in story[1]:
+        operation = (one.request.method, one.request.path)
+        if operation[1].startswith("/cds-services/"):
+            given = (
+                {"Authorization": f"Bearer {sign(claims((one.request.at or {})['id']))}"} if one.request.given else {}
+            )
+
+            answer = await gateway.call(None, one.request.method, one.request.address, one.request.body, **given)
+
+            statuses.append((answer.status_code, one.status))
+            assert written.wrong_in_answer(*operation, answer) == []
+            assert one.status >= 400 or written.wrong_in_body(*operation, one.request.body) == []
+
+    assert {said for said, _ in statuses} == {200, 401, 412}
+    assert all(said == shown for said, shown in statuses)
 
 
 async def test_each_operation_refuses_as_described(gateway: Running, written: Written) -> None:

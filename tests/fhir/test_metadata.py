@@ -8,6 +8,8 @@ import pytest
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from starlette.routing import Route
 from tests.app import Json, Running, message_bundle, referral_bundle, resource_of
+from tests.fhir.test_form import PATIENT, ROLE, a_response, parameters
+from tests.form.people import patient
 
 from gateway.fhir.metadata import capability_statement
 from gateway.search import parameters_of
@@ -264,11 +266,17 @@ async def test_r01_parameters_and_includes_not_declared_are_refused(gateway: Run
     assert taken == []
 
 
+def asked_to_populate() -> Json:
+    return parameters(subject=PATIENT, content=patient())
+
+
+def asked_to_extract() -> Json:
+    return parameters(questionnaire_response=a_response(), content=[patient(), ROLE])
+
+
 async def test_r01_operations_are_served_where_they_are_declared(gateway: Running, kept: dict[str, Json]) -> None:
-    parameters = {
-        "resourceType": "Parameters",
-        "parameter": [{"name": "coding", "valueCoding": {"system": "http://snomed.info/sct", "code": "267076002"}}],
-    }
+    lonely = {"system": "http://snomed.info/sct", "code": "267076002"}
+    coding = {"resourceType": "Parameters", "parameter": [{"name": "coding", "valueCoding": lonely}]}
     wrong = []
     for type_ in [*DECLARED, "Parameters", "Medication"]:
         names = {one["name"] for one in DECLARED.get(type_, {}).get("operation") or []}
@@ -277,9 +285,11 @@ async def test_r01_operations_are_served_where_they_are_declared(gateway: Runnin
         answers = {
             "validate": await call(gateway, "POST", f"/{type_}/$validate", sample),
             "everything": await call(gateway, "GET", f"/{type_}/{id_}/$everything"),
-            "translate": await call(gateway, "POST", f"/{type_}/$translate", parameters),
+            "translate": await call(gateway, "POST", f"/{type_}/$translate", coding),
             "status": await call(gateway, "GET", f"/{type_}/{id_}/$status"),
             "events": await call(gateway, "GET", f"/{type_}/{id_}/$events"),
+            "populate": await call(gateway, "POST", f"/{type_}/$populate", asked_to_populate()),
+            "extract": await call(gateway, "POST", f"/{type_}/$extract", asked_to_extract()),
         }
         served = {name for name, answer in answers.items() if answer.status_code == 200}
         clean = all(answer.status_code in {200, 404, 405} for answer in answers.values())

@@ -43,7 +43,8 @@ ALL: Answers = {
 
 
 def patient(**more: Any) -> Json:
-    return {
+    """Her record, changed; None leaves an element out."""
+    made = {
         "resourceType": "Patient",
         "id": "p1",
         "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9992047186"}],
@@ -53,6 +54,7 @@ def patient(**more: Any) -> Json:
         "birthDate": "1971-06-14",
         "address": [{"use": "home", "line": ["8 Quayside Mews"], "city": "Northdale", "postalCode": "XN1 4QF"}],
     } | more
+    return {name: value for name, value in made.items() if value is not None}
 
 
 def about_her(type_: str, **more: Any) -> Json:

@@ -131,7 +131,7 @@ def test_records_of_somebody_else_are_left_out() -> None:
     other = about_her("Condition", code=coded("81877007")) | {"subject": {"reference": "Patient/p2"}}
     same = about_her("Condition", code=coded("33553000")) | {"subject": {"reference": "https://epr.example/Patient/p1"}}
 
-    assert suggested(patient(telecom=[]), other, same) == {"reason": ["bereavement"]}
+    assert suggested(patient(telecom=None), other, same) == {"reason": ["bereavement"]}
 
 
 def test_long_alerts_fit_the_form() -> None:

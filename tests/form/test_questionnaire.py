@@ -27,6 +27,13 @@ def test_it_has_these_questions() -> None:
     assert list(questions()) == QUESTIONS.split()
 
 
+def test_a_group_is_required_when_something_in_it_is() -> None:
+    """Else a response without the whole group would pass."""
+    for group in questionnaire()["item"]:
+        needed = [one for one in group["item"] if one.get("required") and "enableWhen" not in one]
+        assert group.get("required", False) is bool(needed), group["linkId"]
+
+
 def test_each_choice_has_the_codes_of_its_vocabulary() -> None:
     sources = {
         "reason": "referral-reason",

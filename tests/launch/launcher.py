@@ -15,8 +15,8 @@ from tests.app import Running, start
 from tests.rio.story import SECRET, running
 
 from adapters.rio.mock import build_mock
+from adapters.signed_launch import sign
 from gateway.demo.parties import demo_parties
-from gateway.launch.signed import sign
 from gateway.parties import register
 
 EPR = "northdale-rio-pages"

@@ -103,7 +103,13 @@ class Rio:
         return [chain[-1]["NoteText"] for chain in (await self.chart())["notes"]]
 
     async def page(self, client_id: str = MAGGIE) -> str:
-        return (await self.client.get(f"{self.url}/clients/{client_id}")).text
+        """The overview and the notes of a client, as the records desk sees them."""
+        await self.sign_in()
+        record = f"{self.url}/clients/{client_id}"
+        return "".join([(await self.client.get(f"{record}{tab}")).text for tab in ("", "/notes")])
+
+    async def sign_in(self, name: str = "records", password: str = "demo") -> httpx.Response:
+        return await self.client.post(f"{self.url}/sign-in", data={"name": name, "password": password})
 
 
 def code_of(fault: Fault) -> str:

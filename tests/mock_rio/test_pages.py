@@ -78,10 +78,14 @@ class Read(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-@pytest.mark.parametrize("path", ["/", f"/clients/{MAGGIE}", "/clients/9"])
+RECORD = f"/clients/{MAGGIE}"
+
+
+@pytest.mark.parametrize("path", ["/", RECORD, f"{RECORD}/notes", f"{RECORD}/social-prescribing", "/clients/9"])
 async def test_pages_can_be_used_by_everybody(rio: Rio, note: dict[str, Any], path: str) -> None:
     await rio.put_task()
     await rio.call("AddProgressNote", **note)
+    await rio.sign_in()
 
     text = (await rio.client.get(rio.url + path)).text
     tags = Read(text).tags

@@ -66,7 +66,7 @@ async def test_a_referral_is_written_checked_and_sent(launcher: Launcher) -> Non
 
     [stored] = await rows(launcher, referral)
     assert stored.reference in page.text
-    assert "answers by" in page.text
+    assert "Northdale Wellbeing Hub" in page.text
     content = orjson.loads(stored.content)
     assert content["route"] == "epr-launch"
     assert content["person"]["family_name"] == "Harrow"

@@ -75,6 +75,8 @@ def fhir_door(app: FastAPI, told: Iterable[Exchange]) -> Json:
         "instance",
         "subscription",
         "words",
+        "form",
+        "cards",
         "around",
         "webhook",
         "parameters",

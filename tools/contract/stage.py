@@ -1,8 +1,10 @@
-"""Who is there in the story, beside the demo's parties: a client that may only read, and a server to fetch from."""
+"""Who is there in the story, beside the demo's parties: a client that may only read, a server to fetch from, and an
+EPR that calls CDS Hooks."""
 
 from pathlib import Path
 
 from tests.app import Running
+from tests.cds_hooks.calling import ISSUER, KEY, SIGNER, TEAM, epr
 
 from gateway.demo.parties import demo_parties
 from gateway.parties import register
@@ -23,12 +25,13 @@ async def set_stage(running: Running, keys: Path) -> None:
     parties = demo_parties(keys)
     server = FhirServer(base_url=SERVER)
     hook = SubscriptionEndpoint(url=HOOK)
-    organisations = [
-        one.model_copy(update={"fhir_servers": [server], "subscription_endpoints": [hook]})
-        if one.ods_code == TRUST
-        else one
-        for one in parties.organisations
-    ]
+    known = {
+        "fhir_servers": [server],
+        "subscription_endpoints": [hook],
+        "eprs": [epr(EPR, ISSUER, SIGNER, KEY)],
+        "teams": [TEAM],
+    }
+    organisations = [one.model_copy(update=known) if one.ods_code == TRUST else one for one in parties.organisations]
     await register(running.store, parties.model_copy(update={"organisations": organisations}))
     reader = Caller(READER, TRUST, "epr", frozenset({"system/*.rs"}))
     running.tokens[READER] = running.app.state.gatekeeper.issue(reader)

@@ -7,7 +7,9 @@ from pathlib import Path
 import time_machine
 from fastapi import FastAPI
 from tests.app import start
+from tools.contract import story_cards as cards
 from tools.contract import story_change as change
+from tools.contract import story_form as forms
 from tools.contract import story_operate as operating
 from tools.contract import story_platform as platform
 from tools.contract import story_read as reading
@@ -77,6 +79,8 @@ async def _play(teller: Teller, key: Json) -> None:
     await reading.read_words(teller)
     await subscription.subscribe(teller)
     await operating.operate(teller, first.id)
+    await forms.fill_in_form(teller)
+    await cards.show_cards(teller)
     await teller.call("status: The database answers, but updates have waited for long", EPR, "GET /_status")
 
 

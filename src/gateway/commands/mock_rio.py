@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from adapters.rio.mock import MockError, build_mock, load_faults, load_jwks, read_address
+from adapters.rio.mock import App, MockError, build_mock, load_faults, load_jwks, load_key, read_address
 from gateway.demo.parties import mock_secret
 
 
@@ -23,6 +23,13 @@ def mock_rio(
     key: Annotated[Path | None, typer.Option(help="TLS: its key, PEM.")] = None,
     client_authority: Annotated[Path | None, typer.Option(help="Mutual TLS: who signs callers, PEM.")] = None,
     mllp: Annotated[str | None, typer.Option(help="Where its HL7 v2 messages go: host:port.")] = None,
+    gateway: Annotated[str, typer.Option(help="The gateway that its pages launch.")] = App.gateway,
+    signing_key: Annotated[
+        Path | None, typer.Option(help="Its own private key (a JWK, ES384): for CDS Hooks and id_tokens.")
+    ] = None,
+    launch_secret: Annotated[
+        str | None, typer.Option(envvar="MOCK_RIO_LAUNCH_SECRET", help="Offers launches by signed addresses, too.")
+    ] = None,
 ) -> None:
     """Runs the mock RiO: takes the gateway's updates, shows the record, goes wrong as told.
 
@@ -37,6 +44,8 @@ def mock_rio(
             session_seconds=session_seconds,
             mutual=client_authority is not None,
             mllp=read_address(mllp) if mllp else None,
+            face=App(gateway=gateway.rstrip("/"), launch_secret=launch_secret),
+            key=load_key(signing_key) if signing_key else None,
         )
     except MockError as mistake:
         typer.echo(mistake, err=True)

@@ -16,6 +16,7 @@ from gateway.security import read_or_make
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate
 
+MOCK = "mock-rio"  # whose key signs what the mock RiO says of itself
 CALLBACK_URL = "http://127.0.0.1:8001/FHIR/R4"
 RECORD_URL = "http://127.0.0.1:8001/API/4.0"
 
@@ -29,6 +30,12 @@ def demo_parties(keys_folder: Path, callback_url: str = CALLBACK_URL, record_url
         client["jwks"] = {"keys": [key.as_dict(private=False)]}
     for destination in document["destinations"]:
         destination["url"] = callback_url
+    for organisation in document["organisations"]:
+        for epr in organisation.get("eprs", []):
+            key = import_key(json.loads(read_or_make(_key_file(MOCK, keys_folder), _new_key)))
+            base = callback_url.removesuffix("/FHIR/R4")
+            issuer = {"issuer": callback_url, "origins": [base]}
+            epr.update(issuer, cds={"issuer": base, "keys": [key.as_dict(private=False)]})
     if record_url:
         password = keys_folder / "mock-rio-password"
         read_or_make(password, lambda: USERS["gateway"])
@@ -59,7 +66,7 @@ def private_key(client_id: str, keys_folder: Path) -> dict[str, Any]:
     try:
         key: dict[str, Any] = json.loads(_key_file(client_id, keys_folder).read_text("utf-8"))
     except FileNotFoundError:
-        known = ", ".join(sorted(file.stem for file in keys_folder.glob("*.json")))
+        known = ", ".join(sorted(file.stem for file in keys_folder.glob("*.json") if file.stem != MOCK))
         raise LookupError(
             f"{keys_folder} holds no key of {client_id}; it has keys of: {known or 'nobody, run `make serve` first'}"
         ) from None

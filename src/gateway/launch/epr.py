@@ -68,7 +68,7 @@ async def read_user(eprs: SmartEprs, epr: Json, token: str, fhir_user: str) -> t
         _first(telecom, "email"),
         next(iter(practitioner.get("identifier", [])), None),
     )
-    return user, [name for one in roles for name in _teams(one)]
+    return user, [name for one in roles for name in teams_of(one)]
 
 
 def _texts(concepts: Any) -> list[str]:
@@ -79,7 +79,8 @@ def _displays(concept: Json) -> list[str]:
     return [coding["display"] for coding in concept.get("coding", []) if coding.get("display")]
 
 
-def _teams(role: Json) -> list[str]:
+def teams_of(role: Json) -> list[str]:
+    """By which codes and names a PractitionerRole calls its teams."""
     services = role.get("healthcareService", [])
     told = [text for one in services for text in (one.get("identifier", {}).get("value"), one.get("display")) if text]
     return [*told, *(text for one in role.get("specialty", []) for text in _texts([one]))]

@@ -179,7 +179,7 @@ async def _read(request: Request) -> LaunchSession:
         async with gateway.store.transaction() as connection:
             await prolong_session(connection, id_, until)
     told = orjson.loads(row["content"])
-    teams = [one for one in organisation["teams"] if told["team_name"] in (one["code"], one["name"])]
+    teams = [one for one in organisation.get("teams", []) if told["team_name"] in (one["code"], one["name"])]
     return LaunchSession(
         id_,
         row["organisation"],

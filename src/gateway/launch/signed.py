@@ -4,21 +4,19 @@ The address is good once and for a minute. It names the person by the EPR's own 
 the EPR's record (destination of kind rio), never taken from the address.
 """
 
-import base64
-import hashlib
 import hmac
 import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.rio.reading import NoPatient, RioReader
+from adapters.signed_launch import sign
 from gateway.arrival import Gateway
 from gateway.errors import BadRequest, Forbidden
 from gateway.launch.session import open_for
@@ -41,14 +39,6 @@ SHAPES = {
 FORGED = "This address is not signed as agreed. Open social prescribing from the record again."
 
 log = structlog.get_logger()
-
-
-def sign(secret: str, given: Mapping[str, str]) -> str:
-    """The signature: HMAC-SHA256 with the decoded secret (whsec_...) over the parameters, sorted by name and encoded as
-    a form, base64url without padding."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    digest = hmac.digest(key, urlencode(sorted(given.items())).encode(), hashlib.sha256)
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 async def open_signed(request: Request) -> Response:

@@ -111,7 +111,9 @@ async def come_back(request: Request) -> Response:
 
 def choose_team(organisation: Json, told: list[str]) -> str | None:
     """Of the teams that the EPR names, an active one; else one that is known; else the first."""
-    known = [(name, team) for name in told for team in organisation["teams"] if name in (team["code"], team["name"])]
+    known = [
+        (name, team) for name in told for team in organisation.get("teams", []) if name in (team["code"], team["name"])
+    ]
     active = [name for name, team in known if team["active"]]
     return next(iter([*active, *(name for name, _ in known), *told]), None)
 

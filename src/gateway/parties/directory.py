@@ -109,9 +109,17 @@ class Directory:
                     return organisation, epr
         return None
 
+    def cds_client(self, issuer: str) -> tuple[Party, Party] | None:
+        """The organisation, and its EPR whose CDS Hooks calls are signed by this issuer."""
+        for organisation in self._organisations.values():
+            for epr in organisation.get("eprs", []):
+                if epr["cds"] and epr["cds"]["issuer"] == issuer:
+                    return organisation, epr
+        return None
+
     @property
     def origins(self) -> list[str]:
-        """Who may show our pages in a frame, before it is known whose page it is."""
+        """The web origins of all EPRs: who may show our pages in a frame, and call us from a browser."""
         eprs = (epr for one in self._organisations.values() for epr in one.get("eprs", []))
         return sorted({origin for epr in eprs for origin in epr["origins"]})
 

@@ -105,10 +105,13 @@ def _epr_misfits(parties: Parties) -> Iterator[str]:
             client = clients.get(epr.client)
             if client is None or (client.organisation, client.role) != (organisation.ods_code, "epr"):
                 yield f"{place}.client: {epr.client} is no epr client of this organisation"
-            for name, value in (("issuer", epr.issuer), ("id", epr.id)):
+            cds = [("cds.issuer", epr.cds.issuer)] if epr.cds else []
+            for name, value in (("issuer", epr.issuer), ("id", epr.id), *cds):
                 if f"{name} {value}" in named:
                     yield f"{place}.{name}: another EPR has the same"
                 named.add(f"{name} {value}")
+            if epr.cds:
+                yield from _twice(f"{place}.cds.keys", "kid", [str(key["kid"]) for key in epr.cds.keys])
 
 
 def _feed_misfits(parties: Parties) -> Iterator[str]:

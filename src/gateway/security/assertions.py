@@ -45,6 +45,22 @@ def check_assertion(text: str, find_client: Callable[[str], dict[str, Any] | Non
     What depends on the registered client gets one answer whatever is wrong (no oracle for client ids and keys), until
     the signature has shown who asks; then the answers are exact.
     """
+    signed, claims = read_signed(text, "client_assertion")
+    if "jku" in signed.headers():
+        _refuse("Leave `jku` out of the header: keys are registered here.")
+    client_id = claims.get("iss")
+    if not isinstance(client_id, str) or claims.get("sub") != client_id:
+        _refuse("`iss` and `sub` must both be the client id.")
+    client = find_client(client_id)
+    if client is None or not is_signed_by(signed, client["jwks"]):
+        _refuse(UNPROVEN)
+    expires_at = check_claims(claims, token_url)
+    return Proof(client, claims["jti"], expires_at)
+
+
+def read_signed(text: str, what: str) -> tuple[jws.CompactSignature, dict[str, Any]]:
+    """A JWT and its claims, of which nothing is proven yet; `what` is its name in what the caller is told. Raises
+    TokenError, also for algorithms that are weak, secret or none."""
     try:
         signed = jws.extract_compact(text.encode())
         header, claims = signed.headers(), json.loads(signed.payload or b"")
@@ -52,34 +68,29 @@ def check_assertion(text: str, find_client: Callable[[str], dict[str, Any] | Non
     except (JoseError, ValueError, TypeError, AttributeError, RecursionError):  # hostile input raises all of these
         readable = False
     if not readable:
-        _refuse("client_assertion must be a JWT whose header has `alg` and `kid` (RFC 7523).")
+        _refuse(f"{what} must be a JWT whose header has `alg` and `kid` (RFC 7523).")
     if header["alg"] not in ALGORITHMS:
         _refuse(f"The assertion must be signed with one of {', '.join(ALGORITHMS)}.")
-    if {"jku", "crit"} & header.keys():
-        _refuse("Leave `jku` and `crit` out of the header: keys are registered here, no extension is understood.")
-    client_id = claims.get("iss")
-    if not isinstance(client_id, str) or claims.get("sub") != client_id:
-        _refuse("`iss` and `sub` must both be the client id.")
-    client = find_client(client_id)
-    if client is None or not _fits(signed, client["jwks"]):
-        _refuse(UNPROVEN)
-    _check_claims(claims, token_url)
-    expires_at = datetime.fromtimestamp(claims["exp"] + LEEWAY_SECONDS, UTC)
-    return Proof(client, claims["jti"], expires_at)
+    if "crit" in header:
+        _refuse("Leave `crit` out of the header: no extension is understood.")
+    return signed, claims
 
 
-def _fits(signed: jws.CompactSignature, jwks: Any) -> bool:
+def is_signed_by(signed: jws.CompactSignature, jwks: Any) -> bool:
+    """Whether the key of this set that `kid` names made the signature."""
     try:
         return jws.validate_compact(signed, KeySet.import_key_set(jwks), algorithms=ALGORITHMS)
     except (JoseError, ValueError, TypeError):
         return False
 
 
-def _check_claims(claims: dict[str, Any], token_url: str) -> None:
+def check_claims(claims: dict[str, Any], *audience: str) -> datetime:
+    """Until when the `jti` must not be taken again. Raises TokenError unless the JWT is meant for one of these
+    addresses, now."""
     moment = time.time()
     aud = claims.get("aud")
-    if aud != token_url and not (isinstance(aud, list) and token_url in aud):
-        _refuse(f"`aud` must be {token_url}.")
+    if not any(one in audience for one in (aud if isinstance(aud, list) else [aud])):
+        _refuse(f"`aud` must be {audience[0]}.")
     exp = claims.get("exp", "")
     if not _is_time(exp):
         _refuse("`exp` is missing or not a number of seconds since 1970.")
@@ -93,6 +104,7 @@ def _check_claims(claims: dict[str, Any], token_url: str) -> None:
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= 255 or not jti.isprintable():
         _refuse("`jti` must be a text of 1 to 255 characters, new for each assertion, e.g. a UUID.")
+    return datetime.fromtimestamp(exp + LEEWAY_SECONDS, UTC)
 
 
 def _is_time(value: object) -> bool:

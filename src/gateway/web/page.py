@@ -11,7 +11,6 @@ from starlette.responses import Response
 from gateway.heartbeat import in_words
 from gateway.ids import now
 from gateway.web.assets import asset
-from gateway.web.patient import born, family_first, nhs_number
 from mappings.clinician import UK
 
 # None of our pages has script or style of its own inside, nor anything of another host.
@@ -59,4 +58,3 @@ def age(moment: datetime) -> str:
 
 
 pages.filters |= {"uk_time": uk_time, "age": age, "in_words": in_words}
-pages.filters |= {"family_first": family_first, "born": born, "nhs_number": nhs_number}

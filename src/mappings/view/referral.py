@@ -119,8 +119,12 @@ class ReferralView:
     asked_for: list[str] = field(default_factory=list)
 
     @property
+    def is_open(self) -> bool:
+        return self.state == "open"
+
+    @property
     def takes_messages(self) -> bool:
-        return self.state == "open" and self.hidden is None
+        return self.is_open and self.hidden is None
 
 
 def view_of(
@@ -194,10 +198,11 @@ def _guarded_line(standing: Json, state: State) -> str:
 
 
 def _undelivered(standing: Json) -> Iterator[str]:
+    """That the hub lacks something; what a record lacks is seen by its deliveries (mappings.view.freshness)."""
     for one in standing.get("undelivered") or []:
-        since = f"{uk_moment(one['since']):%H:%M} on {uk_date(one['since'])}"
-        who = standing["hub"]["name"] if one["to"] == "hub" else "Your record system"
-        yield f"{who} has NOT received changes since {since}."
+        if one["to"] == "hub":
+            since = f"{uk_moment(one['since']):%H:%M} on {uk_date(one['since'])}"
+            yield f"{standing['hub']['name']} has NOT received changes since {since}."
 
 
 def _cancellation(standing: Json) -> str | None:

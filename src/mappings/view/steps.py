@@ -26,10 +26,10 @@ SUPPORT_NEXT: dict[str, str] = {  # a prescription's status -> what comes next
     "proposed": "The person decides.",
     "agreed": "The hub sends it to the provider.",
     "sent": "The provider answers.",
-    "accepted": "The provider gives a first appointment.",
+    "accepted": "The provider gives a first appointment; its day is not known here.",
     "at-capacity": "The hub waits for a place, or finds something else.",
-    "waiting": "The first session, when there is a place.",
-    "started": "The sessions go on.",
+    "waiting": "The first session, when there is a place; its day is not known here.",
+    "started": "The sessions go on; the next day is not known here.",
     "signposted": "The person gets in touch when they want to.",
 }
 CONTACTS: dict[str, str] = {  # outcome of a contact

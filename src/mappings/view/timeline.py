@@ -11,6 +11,7 @@ from mappings.clinician import PUT_OFF, uk_date
 from mappings.measures import swemwbs
 from mappings.translate import vocabulary
 from mappings.view.steps import ATTENDANCE, CONTACTS, FIELDS, SUPPORT_NEXT, THEN
+from mappings.view.upcoming import says_nothing_to_do
 
 Json = dict[str, Any]
 
@@ -89,6 +90,8 @@ def _who(actor: Json, standing: Json, referrer: str) -> str:
 def _then(event: Json, told: Told) -> str | None:
     """Where the event moved the referral, what that status brings; else what the event itself does."""
     to = told.change.get("to")
+    if not says_nothing_to_do((told.change.get("closure") or {}).get("actions_for_referrer") or "none"):
+        return "You do what the hub asks for."
     if to == "on-hold" and told.change.get("review_date"):
         return f"The hub looks at it again on {uk_date(told.change['review_date'])}."
     if to in THEN:

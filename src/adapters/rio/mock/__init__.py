@@ -6,6 +6,7 @@
 from adapters.rio.mock.app import build_mock
 from adapters.rio.mock.faults import load_faults
 from adapters.rio.mock.mistakes import MockError, read_address
-from adapters.rio.mock.oauth import load_jwks
+from adapters.rio.mock.oauth import load_jwks, load_key
+from adapters.rio.mock.smart import App
 
-__all__ = ["MockError", "build_mock", "load_faults", "load_jwks", "read_address"]
+__all__ = ["App", "MockError", "build_mock", "load_faults", "load_jwks", "load_key", "read_address"]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 from pydantic import BaseModel, ConfigDict, Field
 from standardwebhooks import Webhook
 
@@ -15,9 +15,11 @@ from adapters.rio.mock.chart import chart
 from adapters.rio.mock.events import Events, UnknownClient, send, tell
 from adapters.rio.mock.faults import Faults, Rule, RuleFile, read_faults
 from adapters.rio.mock.fhir_door import fhir_door
+from adapters.rio.mock.fhir_reads import fhir_reads
 from adapters.rio.mock.mistakes import MockError
-from adapters.rio.mock.oauth import Tokens, oauth_door
+from adapters.rio.mock.oauth import Signers, Tokens, oauth_door
 from adapters.rio.mock.pages import pages
+from adapters.rio.mock.smart import App, Smart, new_key, smart_door
 from adapters.rio.mock.soap_door import soap_door
 from adapters.rio.mock.state import Mock, sessions
 from adapters.rio.mock.store import Row, Store
@@ -76,10 +78,12 @@ def build_mock(
     session_seconds: float = 1200,
     mutual: bool = False,
     mllp: tuple[str, int] | None = None,
+    face: App | None = None,
+    key: ECKey | None = None,
 ) -> FastAPI:
     """The mock, with the seed alone when its `store` file is new. `secret` is the one that the gateway signs with
     (whsec_...); with `jwks` the FHIR door asks for bearer tokens; `mutual`: the doors ask for a client certificate;
-    `mllp` is where events are sent.
+    `mllp` is where events are sent; `face` the app that its pages launch, `key` what the mock signs with towards it.
     """
     app = FastAPI(title="Mock EPR", openapi_url=None)
     mock = Mock(
@@ -87,14 +91,15 @@ def build_mock(
         webhook=Webhook(secret),
         sessions=sessions(dict(users), list(devices), session_seconds),
         faults=faults or Faults(),
-        tokens=Tokens(jwks) if jwks else None,
+        tokens=Tokens(Signers(jwks)) if jwks else None,
+        smart=Smart(face or App(), key or new_key()),
         mutual=mutual,
         mllp=mllp,
     )
-    for door in (fhir_door(mock), soap_door(mock), pages(mock), steering(mock)):
+    smart = smart_door(mock.smart, lambda request: mock.sign_ins.user(mock.store, request))
+    doors = (fhir_door(mock), oauth_door(mock.tokens, mock.smart), smart, fhir_reads(mock.store, mock.smart))
+    for door in (*doors, soap_door(mock), pages(mock), steering(mock)):
         app.include_router(door)
-    if mock.tokens:
-        app.include_router(oauth_door(mock.tokens))
     return app
 
 

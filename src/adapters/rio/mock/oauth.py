@@ -1,4 +1,5 @@
-"""POST /oauth2/token: SMART Backend Services (client credentials with `private_key_jwt`), for keys in a JWKS file."""
+"""POST /oauth2/token: SMART Backend Services (client credentials with `private_key_jwt`), for keys in a JWKS file; and
+the codes of SMART launches."""
 
 import json
 import secrets
@@ -12,49 +13,30 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 
-from adapters.rio.mock.mistakes import MockError
+from adapters.rio.mock.mistakes import MockError, NotGranted
+from adapters.rio.mock.smart import NO_STORE, SCOPES, Smart, base_of
 
 TOKEN_SECONDS = 300
 LONGEST_SECONDS = 300  # of an assertion's life
 ALGORITHMS = ["RS384", "ES384", "RS512"]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-
-
-class NotGranted(Exception):
-    """`error` is a code of RFC 6749, 5.2."""
-
-    def __init__(self, error: str, text: str) -> None:
-        super().__init__(text)
-        self.error = error
 
 
 @dataclass
-class Tokens:
-    """The tokens given out to whoever has one of the keys; they end when the mock restarts."""
+class Signers:
+    """Whoever has one of these keys may ask; each assertion is good once (RFC 7523)."""
 
     keys: KeySet
-    seconds: int = TOKEN_SECONDS
-    _ends: dict[str, float] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
 
-    def issue(self, form: dict[str, list[str]], token_url: str) -> str:
+    def check(self, form: dict[str, list[str]], token_url: str) -> None:
         """Raises NotGranted."""
-        if form.get("grant_type") != ["client_credentials"]:
-            raise NotGranted("unsupported_grant_type", "grant_type must be client_credentials.")
         if form.get("client_assertion_type") != [ASSERTION_TYPE]:
             raise NotGranted("invalid_request", f"client_assertion_type must be {ASSERTION_TYPE}.")
-        claims = self._check(form.get("client_assertion", [""])[0], token_url)
-        self._seen.add(claims["jti"])
-        token = secrets.token_urlsafe(24)
-        self._ends[token] = time.monotonic() + self.seconds
-        return token
-
-    def _check(self, assertion: str, token_url: str) -> dict[str, Any]:
         try:
-            claims = jwt.decode(assertion, self.keys, algorithms=ALGORITHMS).claims
+            claims = jwt.decode(form.get("client_assertion", [""])[0], self.keys, algorithms=ALGORITHMS).claims
             jwt.JWTClaimsRegistry(aud={"essential": True, "value": token_url}, exp={"essential": True}).validate(claims)
         except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
             raise NotGranted("invalid_client", "The assertion is not signed by a registered key for here.") from None
@@ -64,7 +46,23 @@ class Tokens:
             raise NotGranted("invalid_client", "jti must be there, and iss and sub the client id.")
         if claims["jti"] in self._seen:
             raise NotGranted("invalid_client", "The assertion was used before.")
-        return claims
+        self._seen.add(claims["jti"])
+
+
+@dataclass
+class Tokens:
+    """The tokens given out to whoever has one of the keys; they end when the mock restarts."""
+
+    signers: Signers
+    seconds: int = TOKEN_SECONDS
+    _ends: dict[str, float] = field(default_factory=dict)
+
+    def issue(self, form: dict[str, list[str]], token_url: str) -> str:
+        """Raises NotGranted."""
+        self.signers.check(form, token_url)
+        token = secrets.token_urlsafe(24)
+        self._ends[token] = time.monotonic() + self.seconds
+        return token
 
     def are_good(self, authorization: str) -> bool:
         """Whether the header has a token that is still good."""
@@ -85,29 +83,66 @@ def load_jwks(file: Path) -> KeySet:
         raise MockError(f'{file}: must be a JWKS: {{"keys": [...]}}') from None
 
 
-def oauth_door(tokens: Tokens) -> APIRouter:
+def load_key(file: Path) -> ECKey:
+    """A private key of a JWK file. Raises MockError."""
+    try:
+        return ECKey.import_key(json.loads(file.read_bytes()))
+    except OSError as trouble:
+        raise MockError(f"{file}: cannot be read ({trouble.strerror})") from None
+    except (JoseError, ValueError, TypeError, KeyError):
+        raise MockError(f"{file}: must be a private JWK on P-384") from None
+
+
+def oauth_door(tokens: Tokens | None, smart: Smart) -> APIRouter:
+    """`tokens` is None where the FHIR door asks systems for none."""
     door = APIRouter()
+    signers = Signers(smart.app.keys) if smart.app.keys else None
+
+    def issue(form: dict[str, list[str]], request: Request) -> dict[str, Any]:
+        token_url = str(request.url)
+        if form.get("grant_type") == ["client_credentials"] and tokens:
+            scope = form.get("scope", ["system/Task.rs system/Task.u"])[0]
+            token = tokens.issue(form, token_url)
+            return {"access_token": token, "token_type": "bearer", "expires_in": tokens.seconds, "scope": scope}
+        if form.get("grant_type") != ["authorization_code"]:
+            raise NotGranted("unsupported_grant_type", "grant_type must be client_credentials or authorization_code.")
+        if signers:
+            signers.check(form, token_url)
+        elif form.get("client_id") != [smart.app.client_id]:
+            raise NotGranted("invalid_client", "client_id is not that of a registered app.")
+        return smart.redeem(form, base_of(request))
 
     @door.post("/oauth2/token")
     async def token(request: Request) -> Response:
         form = parse_qs((await request.body()).decode("latin-1"))
         try:
-            given = tokens.issue(form, str(request.url))
+            return JSONResponse(issue(form, request), headers=NO_STORE)
         except NotGranted as why:
             return JSONResponse({"error": why.error, "error_description": str(why)}, 400, NO_STORE)
-        scope = form.get("scope", ["system/Task.rs system/Task.u"])[0]
-        answer = {"access_token": given, "token_type": "bearer", "expires_in": tokens.seconds, "scope": scope}
-        return JSONResponse(answer, headers=NO_STORE)
 
     @door.get("/FHIR/R4/.well-known/smart-configuration")
     async def configuration(request: Request) -> Response:
-        base = str(request.base_url).rstrip("/")
+        base = base_of(request)
         told = {
+            "issuer": base,
+            "jwks_uri": f"{base}/oauth2/jwks",
+            "authorization_endpoint": f"{base}/oauth2/authorize",
             "token_endpoint": f"{base}/oauth2/token",
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
-            "grant_types_supported": ["client_credentials"],
-            "capabilities": ["client-confidential-asymmetric"],
+            "grant_types_supported": ["authorization_code", "client_credentials"],
+            "code_challenge_methods_supported": ["S256"],
+            "scopes_supported": sorted(SCOPES),
+            "capabilities": [
+                "launch-ehr",
+                "client-public",
+                "client-confidential-asymmetric",
+                "context-ehr-patient",
+                "context-banner",
+                "sso-openid-connect",
+                "permission-patient",
+                "permission-v2",
+            ],
         }
         return Response(json.dumps(told), media_type="application/json")
 

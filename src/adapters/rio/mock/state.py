@@ -9,6 +9,8 @@ from standardwebhooks import Webhook
 from adapters.rio.mock.faults import Faults
 from adapters.rio.mock.oauth import Tokens
 from adapters.rio.mock.sessions import Sessions
+from adapters.rio.mock.signing_in import SignIns
+from adapters.rio.mock.smart import Smart
 from adapters.rio.mock.store import Store
 from adapters.rio.mock.trouble import transport_of
 
@@ -21,6 +23,8 @@ class Mock:
     store: Store
     webhook: Webhook
     sessions: Sessions
+    smart: Smart
+    sign_ins: SignIns = field(default_factory=SignIns)
     faults: Faults = field(default_factory=Faults)
     tokens: Tokens | None = None
     mutual: bool = False

@@ -107,7 +107,7 @@ async def _referrer(exchange: Exchange, response: Json, given: list[Json]) -> Re
     codes = [*works_at.get("identifier", []), place.get("identifier", {})]
     code = next((one.get("value") for one in codes if is_ods_system(one.get("system"))), None)
     known = [*person.get("identifier", []), named.get("identifier", {})]
-    identified = next((one for one in known if one.get("system") and one.get("value")), {})
+    identified: Json = next((one for one in known if one.get("system") and one.get("value")), {})
     telecom = [*role.get("telecom", []), *person.get("telecom", [])]
     services = [one.get("display") for one in role.get("healthcareService", [])]
     return Referrer(

@@ -1,5 +1,6 @@
 """What came with a question about the form: its Parameters, and where the references in them lead."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import Issue, Rejected
@@ -11,7 +12,7 @@ Json = dict[str, Any]
 MOST_GIVEN = 200  # resources in one Parameters
 
 
-def parameters(body: Json, known: dict[str, tuple[str, ...]]) -> list[tuple[str, str, Any]]:
+def parameters(body: Json, known: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str, Any]]:
     """(name, place, value) of each parameter; `known` says for a name which elements may hold its value.
 
     Raises Rejected for a name that is not known, and for one without a value.

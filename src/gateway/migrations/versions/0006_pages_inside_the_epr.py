@@ -84,6 +84,15 @@ def upgrade() -> None:
             unique=False,
         )
 
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_person_merged_into",
+            ["merged_into", "organisation"],
+            unique=False,
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+        )
+
     op.create_table(
         "team_request",
         sa.Column("organisation", sa.String(length=12), nullable=False),
@@ -116,6 +125,9 @@ def downgrade() -> None:
         batch_op.drop_column("team")
 
     op.drop_table("team_request")
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.drop_index("ix_person_merged_into")
+
     with op.batch_alter_table("launch_session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_launch_session_organisation_epr_id_user_id"))
 

@@ -15,6 +15,13 @@ person = Table(  # the human being that one or more Patient records of an organi
     Column("created_at", Moment, nullable=False),
     Column("merged_into", String(36)),  # the person it turned out to be
 )
+Index(  # few are: without it, whoever asks who a person was found to be reads all people
+    "ix_person_merged_into",
+    person.c.merged_into,
+    person.c.organisation,
+    postgresql_where=person.c.merged_into.is_not(None),
+    sqlite_where=person.c.merged_into.is_not(None),
+)
 
 person_key = Table(  # what a person is found by, as gateway.people.identity writes it
     "person_key",

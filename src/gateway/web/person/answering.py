@@ -1,5 +1,6 @@
 """POST {session}/referrals/{id}/answer: words to the hub become a Communication, as an EPR would send."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from gateway.web.person.showing import Trouble, page_of
 Json = dict[str, Any]
 
 LONGEST = 4000  # characters: what a link worker can be expected to read
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")  # that come along with what is pasted, and nobody sees
 TOLD = (IllegalMove, Conflict, Rejected)  # what the clinician is told beside the form
 SENT_BEFORE = (
     "You have sent a message from this form already, with other words. It stands below as it was sent. To add to it, "
@@ -40,7 +42,7 @@ async def send_words(request: Request) -> Response:
     shown = viewed.find(str(request.path_params["referral"]))
     if shown is None or shown.view.hidden:
         raise NotFound("There is no referral of this person here that takes a message. Phone the hub.")
-    written = first(form, "text").strip()
+    written = CONTROLS.sub(" ", first(form, "text")).strip()
     asked = shown.view.question is not None
     if problem := _problem(written, asked):
         return await page_of(request, session, Trouble(shown.view.id, "answer", problem, first(form, "text")))

@@ -1,5 +1,6 @@
 """GET {session}: what the page shows, whole or only the part that changes while somebody looks at it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from mappings.clinician import uk_date, uk_moment
 from mappings.view import person_of, progress_note
 from mappings.view.chart import BOTTOM, CAVEAT, HEIGHT, LEFT, NOTICE, RIGHT, TOP, WIDTH
 
-FILING = "patient/DocumentReference.c"
+FILING = re.compile(r"patient/(DocumentReference|\*)\.(\*|write|c[ruds]*)")  # SMART scopes of version 2, and of 1
 DONE = {  # what a form has done, as the address says after it
     "answered": "Your answer was sent to the hub.",
     "sent": "Your message was sent to the hub.",
@@ -91,4 +92,4 @@ async def _values(gateway: Gateway, session: LaunchSession, trouble: Trouble | N
 
 def may_file(session: LaunchSession) -> bool:
     """Whether the EPR lets the page file a document in this person's record."""
-    return session.token is not None and FILING in session.scopes
+    return session.token is not None and any(map(FILING.fullmatch, session.scopes))

@@ -9,18 +9,20 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.arrival import Gateway
 from gateway.errors import GatewayError, NotFound, Rejected
+from gateway.ids import now
 from gateway.launch.session import PATH, LaunchSession, admit, require_patient
 from gateway.platform.exchange import ID
-from gateway.store import referrals
 from gateway.store.drafts import drop_draft
+from gateway.viewing import view_person
 from gateway.web.forms import Form, first, read_launched_form
 from gateway.web.launched import launch_page
 from gateway.web.page import go, show, uk_time
 from gateway.web.refer.fields import Option, in_words, sections_of
 from gateway.web.refer.sending import find_sent, send
 from gateway.web.refer.writing import Draft, find_draft, keep_draft, open_draft
-from mappings.clinician import clinician_line, reply_by
+from mappings.clinician import UK
 from mappings.form import Answers, Problem, Unsendable, answers_from_form, problems, suggests_urgency
+from mappings.view import PersonView, person_of
 
 Json = dict[str, Any]
 WRITTEN = ("situation", "what-matters", "risk-detail", "communication-needs", "contact-times", "consent-reason")
@@ -109,21 +111,22 @@ async def send_referral(request: Request) -> Response:
 @launch_page
 async def show_sent(request: Request) -> Response:
     session = await admit(request)
-    id_ = str(request.path_params["referral"])
     gateway: Gateway = request.app.state.gateway
-    async with gateway.store.reading() as connection:
-        stored = await referrals.load(connection, session.organisation, id_) if ID.fullmatch(id_) else None
-    if stored is None or stored.row["referrer"] != session.user.name:
-        raise NotFound("There is no referral of yours at this address.")
-    standing = stored.standing.model_dump(exclude_none=True)
+    viewed = await view_person(gateway, session.organisation, require_patient(session))
+    shown = viewed.find(str(request.path_params["referral"]))
+    if shown is None:
+        raise NotFound("There is no referral of this person at this address.")
     return show(
         "refer-sent.html",
         framed_by=session.epr["origins"],
         session=session,
-        standing=standing,
-        line=clinician_line(standing),
-        reply_by=reply_by(standing),
+        person=_person(session),
+        view=shown.view,
     )
+
+
+def _person(session: LaunchSession) -> PersonView:
+    return person_of(require_patient(session), now().astimezone(UK).date())
 
 
 async def _read(request: Request) -> tuple[LaunchSession, Form]:
@@ -179,6 +182,7 @@ def _likely_hub(request: Request, session: LaunchSession, answers: Answers) -> J
 
 async def _form(request: Request, session: LaunchSession, draft: Draft, found: Iterable[Problem] = ()) -> Response:
     told = list(found)
+    viewed = await view_person(request.app.state.gateway, session.organisation, require_patient(session))
     organisation = request.app.state.gateway.directory.organisation(session.organisation)
     return show(
         "refer.html",
@@ -188,9 +192,11 @@ async def _form(request: Request, session: LaunchSession, draft: Draft, found: I
         draft=draft,
         sections=sections_of(draft.answers, told, _hubs(request, session)),
         problems=told,
-        earlier=[],
+        earlier=viewed.referrals[0].view if viewed.referrals else None,
+        in_doubt=viewed.in_doubt,
+        person=_person(session),
         urgent=_is_urgent(draft.answers),
-        crisis_line=organisation["crisis_line"],
+        crisis_line=organisation.get("crisis_line"),
         hub=_likely_hub(request, session, draft.answers),
         offered=_services(request, session, draft.answers),
     )
@@ -215,8 +221,9 @@ def _review(request: Request, session: LaunchSession, draft: Draft, refusal: Rej
         draft=draft,
         sections=sections,
         in_words=in_words,
+        person=_person(session),
         refused=[issue.text for issue in refusal.issues if issue.severity == "error"] if refusal else [],
         urgent=_is_urgent(draft.answers),
-        crisis_line=organisation["crisis_line"],
+        crisis_line=organisation.get("crisis_line"),
         hub=_likely_hub(request, session, draft.answers),
     )
