@@ -1,15 +1,15 @@
-// Keeps #live as the gateway has it: told by a stream, else by asking; and says when neither works.
+// Keeps #live up to date: told by a stream, else by asking.
 const find = (id) => document.getElementById(id), live = find("live"), status = find("live-status"), path = live.dataset.live;
-let shown = live.dataset.version, wanted = shown, good = Date.now(), heard = good, asked = good, busy, over;
+let shown = live.dataset.version, wanted = shown, good = Date.now(), heard = good, asked = good, busy;
 
 const clock = () => new Date(good).toLocaleTimeString("en-GB", { timeStyle: "short", timeZone: "Europe/London" });
 const all = (what) => [...live.querySelectorAll(what)];
 const writes = () => all("textarea:not([readonly])").some((one) => one.value || one === document.activeElement);
-function say(text, late = false) {
+function say(text, late) {
   if (status.textContent !== text) status.textContent = text;
-  status.classList.toggle("app-late", late);
+  status.classList.toggle("app-late", !!late);
 }
-function nameOf(one) { // it is found by it when drawn anew
+function nameOf(one) { // to find it when drawn anew
   const home = one.closest("[id]");
   return home.id + one.tagName + [...home.querySelectorAll(one.tagName)].indexOf(one);
 }
@@ -21,20 +21,20 @@ function draw(html) {
   if (name) all(focus.tagName).find((one) => nameOf(one) === name)?.focus({ preventScroll: true });
 }
 function end() {
-  over = true;
   stream.close();
+  clearInterval(timer);
   say("Your session has ended. Open social prescribing again from the record.", true);
   if (!writes()) location.reload();
 }
 async function get(page) {
-  const answer = await fetch(path + page, { signal: AbortSignal.timeout(4000) });
+  const answer = await fetch(path + page, { signal: AbortSignal.timeout(4e3) });
   if (answer.ok) return answer;
   if (/40[13]/.test(answer.status)) end();
   throw answer;
 }
 async function renew() {
-  if (busy || over) return;
-  if (writes()) return say("There is something new. It is shown when you have sent or cleared your text.");
+  if (busy) return;
+  if (writes()) return say("There is something new: it is shown once your text is sent or cleared.");
   busy = true;
   const before = wanted;
   try {
@@ -57,9 +57,8 @@ function hear(version) {
 }
 function tick() {
   const at = Date.now();
-  if (over) return;
   if (wanted !== shown) renew();
-  if (at - heard > 8e3 && at - asked > 4900) {
+  if (at - heard > 8e3 && at - asked > 4e3) {
     asked = at;
     get("/state").then((answer) => answer.json()).then((state) => hear(state.version), () => {});
   }
@@ -69,5 +68,4 @@ function tick() {
 const stream = new EventSource(`${path}/events?seen=${shown}`);
 const acts = { changed: hear, alive: hear, over: end, elsewhere: () => stream.close() };
 for (const name in acts) stream.addEventListener(name, (event) => acts[name](event.data));
-setInterval(tick, 1000);
-document.addEventListener("visibilitychange", tick);
+const timer = setInterval(tick, 1e3);
