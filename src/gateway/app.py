@@ -32,6 +32,7 @@ from gateway.store.wake import watch
 from gateway.telemetry import Telemetry
 from gateway.web.deliveries import add_pages
 from gateway.web.launched import add_launch
+from gateway.web.live import add_live_routes, when_told_to_stop
 from gateway.web.person import add_person_pages
 from gateway.web.refer import add_refer_pages
 
@@ -52,7 +53,9 @@ def build_app(settings: Settings) -> FastAPI:
         if settings.worker:
             app.state.worker = asyncio.create_task(work(app.state.gateway, stop))
             app.state.worker.add_done_callback(_tell_of_failure)
-        yield
+        with when_told_to_stop(app.state.open_pages.close):
+            yield
+        app.state.open_pages.close()
         stop.set()
         await asyncio.wait([watching, *([app.state.worker] if app.state.worker else [])])
         await app.state.eprs.close()
@@ -87,6 +90,7 @@ def build_app(settings: Settings) -> FastAPI:
     add_pages(app)
     add_launch(app)
     add_person_pages(app)
+    add_live_routes(app)
     add_refer_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)

@@ -15,6 +15,7 @@ from gateway.hearing import SILENT, SUBSCRIPTION, Listener, reader_of
 from gateway.ids import instant, now
 from gateway.people import Identity, agreement, find_people, identity_of
 from gateway.privacy import is_restricted
+from gateway.search.keys import token_key
 from gateway.store import referrals, viewing
 from gateway.store.people import kept_apart
 from gateway.store.referrals import Stored
@@ -102,6 +103,12 @@ async def find_referrals(gateway: Gateway, organisation: str, patient: Json, tod
             elif not (person_id and other and await kept_apart(connection, organisation, person_id, other)):
                 in_doubt = True
     return certain, in_doubt
+
+
+def found_under(patient: Json, today: date) -> tuple[list[str], list[str]]:
+    """All under which referrals of this person may stand: keys of table person_key, and values of found_by."""
+    identity = _identity(patient, today)
+    return identity.wanted(), [token_key(system, value) for system, value in _local(identity)]
 
 
 def _identity(patient: Json, today: date) -> Identity:

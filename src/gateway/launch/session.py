@@ -28,6 +28,7 @@ Json = dict[str, Any]
 PATH = "/app/p"
 COOKIE = "session"
 LONGEST = 8  # times the idle time: after that the EPR must launch again, however busy somebody was
+UNATTENDED = ("/events", "/state", "/live")  # what a page asks for by itself keeps no session alive
 STEP = 60  # seconds by which a session must grow before that is written
 
 
@@ -176,7 +177,7 @@ async def _read(request: Request) -> LaunchSession:
         raise SessionOver("switched" if row["ended"] == "switched" else "ended", epr["origins"])
     idle = timedelta(seconds=gateway.settings.page_session_seconds)
     until = min(moment + idle, row["opened_at"] + LONGEST * idle)
-    if until - row["expires_at"] > timedelta(seconds=STEP) and not request.url.path.endswith(("/events", "/state")):
+    if until - row["expires_at"] > timedelta(seconds=STEP) and not request.url.path.endswith(UNATTENDED):
         async with gateway.store.transaction() as connection:
             await prolong_session(connection, id_, until)
     told = orjson.loads(row["content"])

@@ -63,9 +63,10 @@ class Late(Exception):
 
 
 class Store:
-    """One per process. `committed` is set after each commit, for whoever waits for news, and `to_fetch` when the news
-    is a Task whose details are awaited. `registrations` grows when parties have changed. `gateway.store.wake` brings
-    the news of other processes."""
+    """One per process. `committed` is set after each commit, for the worker, and `to_fetch` when the news is a Task
+    whose details are awaited. `changed` is the same for pages that are open here, and `to_tell` for other processes:
+    whoever waits for one of them clears it. `registrations` grows when parties have changed. `gateway.store.wake`
+    brings the news of other processes."""
 
     def __init__(self, url: str, connections: int = 8, *, bounded: bool = True) -> None:
         """Without bounds a statement may take as long as it needs: a migration does."""
@@ -75,6 +76,8 @@ class Store:
         )
         self.committed = asyncio.Event()
         self.to_fetch = asyncio.Event()  # of its own: fetches are few, and commits many
+        self.changed = asyncio.Event()
+        self.to_tell = asyncio.Event()
         self.registrations = 0
         self._waiting: list[tuple[Sequence[Rows], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -114,7 +117,7 @@ class Store:
             closed = await self._closed(trouble)
             close_moment(closed)
             raise Late(closed) from trouble
-        self.committed.set()
+        self._tell_of_commit()
 
     @asynccontextmanager
     async def _write_transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -212,8 +215,12 @@ class Store:
         """Runs one statement of PostgreSQL's own that writes, and commits it; returns the rows that it gives."""
         async with self._plain() as plain:
             rows = await plain.fetch(statement, *values)
-        self.committed.set()
+        self._tell_of_commit()
         return list(rows)
+
+    def _tell_of_commit(self) -> None:
+        for waiting in (self.committed, self.changed, self.to_tell):
+            waiting.set()
 
     async def look_up(self, statement: str, sought: Sequence[tuple[str, ...]]) -> list[Any]:
         """What a query of PostgreSQL's own finds for each of these, in one journey for all who ask at the same time.

@@ -1,13 +1,14 @@
 """News from other processes: what they have committed, and who is registered anew.
 
-Polling is the safety net, so news may be lost. On PostgreSQL each process keeps a connection of its own that listens;
-a server that does not deliver itself notifies those that do. It does so after its commits, not in them: NOTIFY in a
-transaction makes its commit wait for all others that notify. On SQLite each process watches the file's data version.
+Polling is the safety net, so news may be lost. On PostgreSQL each process keeps a connection of its own that listens
+and tells; what a server commits wakes workers and open pages, what a worker commits wakes open pages alone. It is told
+after the commits, not in them: NOTIFY in a transaction makes its commit wait for all others that notify. On SQLite each
+process watches the file's data version.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Any
 
@@ -21,6 +22,7 @@ from gateway.store.engine import BOUNDS, Store
 CHANNEL = "gateway"
 REGISTERED = "registered"
 QUIET = 0.02  # seconds between two hints: under load the first of them wakes whoever sleeps
+QUIET_FOR_PAGES = 0.2  # ... when all that they wake is pages, which people read
 HEARTBEAT = 10.0  # seconds: a connection that listens would never notice that its other end has gone
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries to connect again
 LOOK = 0.02  # seconds between two looks at SQLite's version: 5 us each
@@ -51,8 +53,8 @@ async def registering(store: Store) -> AsyncIterator[AsyncConnection]:
 
 
 async def watch(store: Store, stop: asyncio.Event, *, works: bool) -> None:
-    """Hears of other processes' news until `stop` is set; with `works` for a worker, else as a server that tells
-    workers elsewhere what it has committed. Trouble with the database is logged and waited for, never raised."""
+    """Hears of other processes' news and tells of its own until `stop` is set; with `works` as a worker, else as a
+    server that wakes workers elsewhere. Trouble with the database is logged and waited for, never raised."""
     pause = SHORTEST_PAUSE
     while not stop.is_set():
         try:
@@ -61,28 +63,35 @@ async def watch(store: Store, stop: asyncio.Event, *, works: bool) -> None:
             else:
                 async with _line(store, works=works) as (plain, gone):
                     pause = SHORTEST_PAUSE
-                    await _tell(store, plain, stop, gone, {} if works else _hints(store))
+                    await _tell(plain, stop, gone, _told(store, works=works), QUIET_FOR_PAGES if works else QUIET)
         except Exception as trouble:
             log.warning("no news of other processes", error=type(trouble).__name__, pause_seconds=pause)
         await first_of(pause, stop)
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def _hints(store: Store) -> Mapping[str, asyncio.Event]:
-    return {"committed": store.committed, "to_fetch": store.to_fetch}
+def _told(store: Store, *, works: bool) -> Mapping[str, asyncio.Event]:
+    """The hints that a process gives, and when."""
+    return {"changed": store.to_tell} if works else {"committed": store.to_tell, "to_fetch": store.to_fetch}
+
+
+def _heard(store: Store, *, works: bool) -> Mapping[str, Sequence[asyncio.Event]]:
+    """Whom a hint wakes."""
+    pages = {"changed": [store.changed], "committed": [store.changed]}
+    return pages | {"committed": [store.committed, store.changed], "to_fetch": [store.to_fetch]} if works else pages
 
 
 @asynccontextmanager
 async def _line(store: Store, *, works: bool) -> AsyncIterator[tuple[Any, asyncio.Event]]:
     """A connection of its own that listens, and the event that it has been closed."""
     gone = asyncio.Event()
-    heard = _hints(store) if works else {}
+    heard = _heard(store, works=works)
 
     def hear(*told: Any) -> None:
         if told[-1] == REGISTERED:
             store.registrations += 1
-        elif told[-1] in heard:
-            heard[told[-1]].set()
+        for waiting in heard.get(told[-1], ()):
+            waiting.set()
 
     engine = create_async_engine(store.engine.url, poolclass=NullPool, connect_args=BOUNDS)
     try:
@@ -102,7 +111,7 @@ async def _line(store: Store, *, works: bool) -> AsyncIterator[tuple[Any, asynci
 
 
 async def _tell(
-    store: Store, plain: Any, stop: asyncio.Event, gone: asyncio.Event, hints: Mapping[str, asyncio.Event]
+    plain: Any, stop: asyncio.Event, gone: asyncio.Event, hints: Mapping[str, asyncio.Event], quiet: float
 ) -> None:
     while not stop.is_set() and not gone.is_set():
         await first_of(HEARTBEAT, stop, gone, *hints.values())
@@ -111,7 +120,7 @@ async def _tell(
             hints[name].clear()
         async with asyncio.timeout(HEARTBEAT):
             await plain.execute("; ".join(f"NOTIFY {CHANNEL}, '{name}'" for name in news) or "SELECT 1")
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(quiet)
 
 
 async def _watch_file(store: Store, stop: asyncio.Event) -> None:
@@ -127,4 +136,5 @@ async def _watch_file(store: Store, stop: asyncio.Event) -> None:
                     known = registrations
                     store.registrations += 1
                 store.committed.set()
+                store.changed.set()
             await asyncio.sleep(LOOK)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gateway.arrival import Gateway
 from gateway.ids import instant
 from gateway.launch.session import LaunchSession, admit, require_patient
+from gateway.live import version_of
 from gateway.viewing import Shown, view_person
 from gateway.web.launched import launch_page
 from gateway.web.page import pages, show
@@ -46,10 +47,12 @@ async def show_person(request: Request) -> Response:
 
 
 async def page_of(request: Request, session: LaunchSession, trouble: Trouble | None = None) -> Response:
-    values = await _values(request.app.state.gateway, session, trouble)
+    gateway: Gateway = request.app.state.gateway
+    version = await version_of(gateway.store, session)  # before: what changes meanwhile is told again
+    values = await _values(gateway, session, trouble)
     done = None if trouble else DONE.get(request.query_params.get("done", ""))
     status = trouble.status if trouble else 200
-    return show("person.html", status, framed_by=session.epr["origins"], done=done, **values)
+    return show("person.html", status, framed_by=session.epr["origins"], done=done, version=version, **values)
 
 
 async def render_live(gateway: Gateway, session: LaunchSession) -> str:
