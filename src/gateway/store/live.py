@@ -42,7 +42,7 @@ async def read_ends(connection: AsyncConnection, sessions: Collection[str]) -> l
     found: list[Row[Any]] = []
     for some in _in_parts(sessions):
         query = select(launch_session.c.id, launch_session.c.ended, launch_session.c.expires_at)
-        found += (await connection.execute(query.where(launch_session.c.id.in_(some)))).all()
+        found.extend(await connection.execute(query.where(launch_session.c.id.in_(some))))
     return found
 
 
