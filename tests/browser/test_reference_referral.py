@@ -7,8 +7,7 @@ import pytest
 from playwright.async_api import Frame, Page, expect
 from sqlalchemy import select
 from tests.app import Json
-from tests.browser.effort import Effort, first_paint, weigh
-from tests.browser.epr import gateway_in, launch, sign_in
+from tests.browser.epr import launch, sign_in
 from tests.browser.look import check_axe, check_fits, shoot
 from tests.browser.pace import Pace
 from tests.browser.stage import Scene, play
@@ -22,7 +21,6 @@ SITUATION = (
     "She sleeps badly, and has not seen her friends since the summer."
 )
 MOST_INTERACTIONS, MOST_SECONDS = 12, 60
-MOST_BYTES, MOST_MILLISECONDS = 150_000, 500
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +115,7 @@ async def test_a_clinician_who_is_new_refers_and_sees_what_comes_of_it(scene: Sc
 
     await frame.get_by_role("link", name="See the person's social support").click()
     await expect(frame.get_by_text(reference).first).to_be_visible()
-    [task] = [one for one in scene.call("demo-platform", "GET", "/platform/v1/referrals")["referrals"]]
+    [task] = scene.call("demo-platform", "GET", "/platform/v1/referrals")["referrals"]
     assert task["reference"] == reference
     move(scene, task, "received", "accepted", "allocated", advisor=PRIYA)
     await expect(frame.get_by_text("Priya Nadar").first).to_be_visible()
