@@ -1,6 +1,6 @@
 """What a clinician does in the mock RiO: signs in, opens a record from the caseload, and its social prescribing tab."""
 
-from playwright.async_api import Frame, Page, expect
+from playwright.async_api import Frame, Locator, Page, expect
 from tests.browser.stage import Scene
 
 
@@ -37,3 +37,8 @@ async def gateway_in(page: Page) -> Frame:
 async def launch(page: Page, scene: Scene, family_name: str) -> Frame:
     await open_record(page, scene, family_name.upper())
     return await open_social_prescribing(page)
+
+
+def reason_in(form: Frame | Page) -> Locator:
+    """The field for the main reason, once its script has made it one to type in."""
+    return form.get_by_role("combobox", name="What is the main reason").and_(form.locator("input"))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Frame, Page, expect
 from tests.browser.effort import first_paint, weigh
-from tests.browser.epr import gateway_in, launch, sign_in
+from tests.browser.epr import gateway_in, launch, reason_in, sign_in
 from tests.browser.look import check_axe
 from tests.browser.stage import Scene
 from tests.browser.test_person import launch as signed_address
@@ -117,7 +117,7 @@ async def test_a_reason_is_found_by_an_everyday_word(
 ) -> None:
     await page.goto(signed_address(scene, tmp_path, user="NEW", name="Nel New"))
     await page.get_by_role("button", name="Refer").click()
-    await page.get_by_role("combobox", name="What is the main reason").press_sequentially(typed)
+    await reason_in(page).press_sequentially(typed)
 
     await expect(page.get_by_role("option").first).to_contain_text(found)
 
@@ -126,7 +126,7 @@ async def test_words_that_fit_no_reason_are_no_answer(scene: Scene, page: Page, 
     await sign_in(page, scene)
     frame = await launch(page, scene, "Petrov")
     await frame.get_by_role("button", name="Refer").click()
-    reason = frame.get_by_role("combobox", name="What is the main reason")
+    reason = reason_in(frame)
     await expect(reason).to_have_value("Social interaction")
     await reason.click()
     await reason.press_sequentially("zzz")

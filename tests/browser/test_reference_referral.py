@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Frame, Page, expect
 from sqlalchemy import select
 from tests.app import Json
-from tests.browser.epr import launch, sign_in
+from tests.browser.epr import launch, reason_in, sign_in
 from tests.browser.look import check_axe, check_fits, shoot
 from tests.browser.pace import Pace
 from tests.browser.stage import Scene, play
@@ -89,7 +89,7 @@ async def test_a_clinician_who_is_new_refers_and_sees_what_comes_of_it(scene: Sc
     await sign_in(page, scene)
     began = time.monotonic()
     frame, pace = await begin(page, scene, "Harrow")
-    reason = frame.get_by_role("combobox", name="What is the main reason")
+    reason = reason_in(frame)
     await pace.write(reason, "debt")
     await expect(frame.get_by_role("option", name="Financial and debt advice")).to_be_visible()
     await shoot(page, "refer-reason-framed")
@@ -126,7 +126,7 @@ async def test_a_clinician_who_knows_the_form_types_ahead(scene: Scene, page: Pa
     await sign_in(page, scene)
     began = time.monotonic()
     frame, pace = await begin(page, scene, "Petrov")
-    reason = frame.get_by_role("combobox", name="What is the main reason")
+    reason = reason_in(frame)
     await expect(reason).to_have_value("Social interaction")  # as the record says; typing replaces it
     await reason.click()
     await pace.write(reason, "debt")
@@ -149,7 +149,7 @@ async def test_a_clinician_who_knows_the_form_types_ahead(scene: Scene, page: Pa
 async def test_a_draft_is_there_at_the_next_launch_and_only_its_rest_is_asked(scene: Scene, page: Page) -> None:
     await sign_in(page, scene)
     frame, _ = await begin(page, scene, "Yusuf")
-    await frame.get_by_role("combobox", name="What is the main reason").press_sequentially("debt")
+    await reason_in(frame).press_sequentially("debt")
     await page.keyboard.press("Enter")
     await frame.get_by_label("What is happening?").press_sequentially(SITUATION)
     await expect(frame.get_by_text("Draft saved")).to_be_visible()

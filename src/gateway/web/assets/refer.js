@@ -89,30 +89,39 @@ function changed() {
   timer = setTimeout(save, WAIT);
 }
 
+const OVER = "Nothing more is saved here: copy what you wrote last, then open social prescribing again from the record.";
+const LOST = "The draft could not be saved. What you wrote is still on this page: check your connection, then go on.";
+
+// Whether the server has it, or has refused it, which the next page tells.
 async function save() {
+  clearTimeout(timer);
   tell();
   unsaved = false;
+  let answer, text;
   try {
-    const answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-    if (!answer.ok || !answer.headers.get("content-type").startsWith("application/json")) throw new Error();
-    const told = await answer.json();
-    if (told.sent) return location.reload();
-    saved.textContent = `Draft saved ${told.saved}`;
+    answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    text = await answer.text();
+    const told = JSON.parse(text);
+    saved.textContent = told.sent ? "This referral was sent." : `Draft saved ${told.saved}`;
     if (told.urgent && crisis.hidden) field?.closest(".nhsuk-form-group")?.after(crisis); // where one looks
     crisis.hidden = !told.urgent;
+    return true;
   } catch {
     unsaved = true;
-    saved.textContent = "The draft could not be saved. What you wrote is still on this page: check your connection, then go on.";
-    timer = setTimeout(save, 10 * WAIT);
+    const over = [401, 403].includes(answer?.status);
+    const why = over && new DOMParser().parseFromString(text, "text/html").querySelector("h1")?.textContent;
+    saved.textContent = over ? `${why ?? "Your session is over"}. ${OVER}` : LOST;
+    if (!over) timer = setTimeout(save, 10 * WAIT);
+    return answer?.status < 500 && !over;
   }
 }
 
 form.addEventListener("input", changed);
 form.addEventListener("change", changed);
-form.addEventListener("submit", () => {
-  clearTimeout(timer);
-  unsaved = false;
-  tell();
+// Going on takes the page away, so what is on it must be safe first.
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (await save()) form.submit();
 });
 addEventListener("pagehide", () => {
   if (!unsaved) return;
