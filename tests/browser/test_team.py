@@ -22,7 +22,7 @@ async def test_my_team(scene: Scene, page: Page) -> None:
     await shoot(team, "team")
 
     await team.get_by_role("link", name="How the service is taken up").click()
-    await expect(team.get_by_text("Time to refer, median")).to_be_visible()
+    await expect(team.get_by_role("columnheader", name="Time to refer, median")).to_be_visible()
     await check_axe(team)
     await check_fits(team)
     await shoot(team, "adoption")
