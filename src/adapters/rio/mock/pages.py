@@ -1,5 +1,6 @@
 """What a clinician sees: sign-in, the caseload of their team, and records with their tabs. No script."""
 
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -175,4 +176,16 @@ def spaced(number: str | None) -> str:
     return f"{number[:3]} {number[3:6]} {number[6:]}" if number else "not known"
 
 
-templates.filters |= {"colour": colour, "said": said, "day": day, "clock": clock, "spaced": spaced}
+def unmarked(markdown: str) -> str:
+    """A card's Markdown as text: without emphasis, and what was escaped as it is."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])|\*\*", r"\1", markdown)
+
+
+templates.filters |= {
+    "unmarked": unmarked,
+    "colour": colour,
+    "said": said,
+    "day": day,
+    "clock": clock,
+    "spaced": spaced,
+}
