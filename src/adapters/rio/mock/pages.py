@@ -88,7 +88,7 @@ def pages(mock: Mock) -> APIRouter:
     async def validate(client_id: str, number: int, request: Request) -> Response:
         user = mock.sign_ins.user(store, request)
         if user is None or not may_open(store, user, client_id):
-            return _closed(user, None)
+            return _closed(user, client_id)
         at = datetime.now(UTC).isoformat(timespec="seconds")
         with store.transaction():
             store.change(
