@@ -100,7 +100,8 @@ class Cards:
         told = await self._exchange("POST", f"{SERVICES}/{service['id']}", base, call)
         cards = told.get("cards") if isinstance(told, dict) else None
         launch = f"{self._smart.app.gateway}/launch"
-        return [read_card(one, service["id"], launch) for one in cards or []] if isinstance(cards, list) else []
+        read = [read_card(one, service["id"], launch) for one in cards] if isinstance(cards, list) else []
+        return [card for card in read if card.summary]
 
     async def _exchange(self, method: str, path: str, base: str = "", body: Json | None = None) -> Any:
         gateway, moment = self._smart.app.gateway, int(time.time())
