@@ -39,7 +39,7 @@ async def test_a_note_is_filed_once_under_the_clinicians_name(scene: Scene, page
     note = await frame.locator("textarea[readonly]").first.input_value()
     for _ in range(2):
         await frame.get_by_role("button", name="File in the record").first.dblclick()
-        await expect(frame.get_by_text("The progress note was filed in the record.")).to_be_visible()
+        await expect(frame.get_by_text("The progress note was filed in the record.")).to_be_in_viewport()
     await check_axe(page)
     await shoot(page, "note-filed-framed")
 

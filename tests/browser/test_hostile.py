@@ -1,4 +1,4 @@
-"""What somebody with a browser may try: others' addresses, used ones, changed forms, script, and frames of their own."""
+"""What somebody with a browser may try: others' addresses, used ones, changed forms, script, frames of their own."""
 
 import functools
 import threading
@@ -145,25 +145,11 @@ async def test_script_is_text_wherever_it_is_shown(scene: Scene, page: Page) -> 
     await sign_in(page, scene)
     frame = await launch(page, scene, "Petrov")
     await frame.get_by_role("button", name="Refer").click()
-    await frame.locator("#saved").wait_for(state="attached")
-    await reason_in(frame).click()
-    await reason_in(frame).press_sequentially(SCRIPT)
-    await reason_in(frame).fill("debt")
-    await page.keyboard.press("Enter")
-    for summary in await frame.locator("summary").all():
-        await summary.click()
-    await frame.get_by_label("There are known risks").check()
-    fields = frame.locator("#refer textarea:visible, #refer input[name=services][list], #refer input[name=language]")
-    written = await fields.count()
-    for field in await fields.all():
-        await field.fill(SCRIPT)
-    phone = frame.get_by_label("What phone number is safe to use?")
-    await phone.fill(SCRIPT)
-    await frame.get_by_label("Yes, they agree").check()
-    await frame.get_by_label("Routine").check()
+    written = await write_script(page, frame)
     await frame.get_by_role("button", name="Continue").click()
     await expect(frame.get_by_role("alert")).to_contain_text("The phone number must be")
     await inert(frame)
+    phone = frame.get_by_label("What phone number is safe to use?")
     await expect(phone).to_have_value(SCRIPT)
     await check_axe(page)
     await shoot(page, "refer-problem-framed")
@@ -181,11 +167,10 @@ async def test_script_is_text_wherever_it_is_shown(scene: Scene, page: Page) -> 
     await frame.locator("summary", has_text="What was asked for").first.click()
     await expect(frame.get_by_text(SCRIPT).first).to_be_visible()
     [task] = [one for one in all_referrals(scene) if one["reference"] == reference]
-    hub = {"name": SCRIPT, "phone": "01632 960101"}
-    move(scene, task, "received", "accepted", "allocated", advisor=hub)
+    move(scene, task, "received", "accepted", "allocated", advisor={"name": SCRIPT, "phone": "01632 960101"})
     await expect(frame.get_by_text(f"{SCRIPT} is the Pathways Advisor")).to_be_visible()
     await frame.get_by_role("button", name="File in the record").first.click()
-    await expect(frame.get_by_text("The progress note was filed in the record.")).to_be_visible()
+    await expect(frame.get_by_text("The progress note was filed in the record.")).to_be_in_viewport()
     await inert(frame)
 
     await open_record(page, scene, "PETROV")
@@ -197,9 +182,27 @@ async def test_script_is_text_wherever_it_is_shown(scene: Scene, page: Page) -> 
     assert not dialogs
 
 
+async def write_script(page: Page, frame: Frame) -> int:
+    """Script in each text field, the rest as it should be; in how many of them it may stay (not for a phone number)."""
+    await reason_in(frame).click()
+    await reason_in(frame).press_sequentially(SCRIPT)
+    await reason_in(frame).fill("debt")
+    await page.keyboard.press("Enter")
+    for summary in await frame.locator("summary").all():
+        await summary.click()
+    await frame.get_by_label("There are known risks").check()
+    fields = frame.locator("#refer textarea:visible, #refer input[name=services][list], #refer input[name=language]")
+    for field in await fields.all():
+        await field.fill(SCRIPT)
+    await frame.get_by_label("What phone number is safe to use?").fill(SCRIPT)
+    await frame.get_by_label("Yes, they agree").check()
+    await frame.get_by_label("Routine").check()
+    return await fields.count()
+
+
 async def inert(frame: Frame) -> None:
     assert await frame.locator("img, script:not([src]), [onerror]").count() == 0
-    assert "49" not in (await frame.locator("main").inner_text()).replace("07700", "").split()
+    assert "'>49" not in await frame.locator("main").inner_text()  # nor has a template worked it out
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A referral that is sent twice, gone back to, cut off, or overtaken by another record: nothing lost, nothing doubled."""
+"""A referral sent twice, gone back to, cut off, or overtaken by another record: nothing lost, nothing doubled."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -77,8 +77,8 @@ async def test_two_requests_at_once_are_one(scene: Scene, page: Page) -> None:
     before = count(scene)
 
     await frame.evaluate("""() => {
-      const form = document.querySelector("form[method=post]");
-      for (const one of [1, 2, 3]) fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), keepalive: true });
+      const form = document.querySelector("form[method=post]"), body = new URLSearchParams(new FormData(form));
+      for (const _ of [1, 2, 3]) fetch(form.action, { method: "POST", body, keepalive: true });
       form.submit();
     }""")
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Frame, Page, expect
 from tests.browser.effort import first_paint, weigh
-from tests.browser.epr import gateway_in, launch, reason_in, sign_in
-from tests.browser.look import check_axe
+from tests.browser.epr import gateway_in, launch, open_record, open_social_prescribing, reason_in, sign_in
+from tests.browser.look import check_axe, check_fits, shoot
 from tests.browser.stage import Scene
 from tests.browser.test_person import launch as signed_address
 
@@ -14,8 +14,8 @@ MOST_BYTES, MOST_MILLISECONDS = 150_000, 500
 
 # What has the focus, in words: its label, its text.
 FOCUSED = """() => {
-  const one = document.activeElement;
-  return one.labels?.length ? [...one.labels].map((label) => label.innerText).join(" ") : one.innerText || one.value || "";
+  const one = document.activeElement, labels = [...(one.labels ?? [])].map((label) => label.innerText);
+  return labels.join(" ") || one.innerText || one.value || "";
 }"""
 
 
@@ -151,3 +151,29 @@ async def test_the_first_load_is_light_and_quick(scene: Scene, page: Page, tmp_p
     print(f"\n{under or 'person'}: {sum(sent.values())} bytes in {len(sent)} requests, first paint {painted:.0f} ms")
     assert sum(sent.values()) < MOST_BYTES, sent
     assert painted < MOST_MILLISECONDS
+
+
+async def test_a_team_that_is_not_active_may_ask(scene: Scene, page: Page) -> None:
+    await sign_in(page, scene, "tor.lindqvist")
+    await open_record(page, scene, "OKAFOR")
+    frame = await open_social_prescribing(page)
+    await expect(frame.get_by_role("heading", level=1)).to_have_text("Your team does not use social prescribing yet")
+    await check_axe(page)
+    await check_fits(page)
+    await shoot(page, "team-not-active-framed")
+    await frame.get_by_role("button", name="Ask for social prescribing for your team").click()
+
+    await expect(frame.get_by_role("heading", level=1)).to_have_text("You have asked for social prescribing")
+    await check_axe(page)
+
+
+async def test_words_of_danger_bring_the_crisis_line_where_one_looks(scene: Scene, page: Page) -> None:
+    await sign_in(page, scene)
+    frame = await launch(page, scene, "Yusuf")
+    await frame.get_by_role("button", name="Refer").click()
+    await frame.get_by_label("What is happening?").press_sequentially("She says that she wants to end her life.")
+
+    await expect(frame.get_by_text("Northdale crisis line, 0808 157 0142")).to_be_in_viewport()
+    await check_axe(page)
+    await check_fits(page)
+    await shoot(page, "refer-crisis-framed")

@@ -92,6 +92,11 @@ function changed() {
 const OVER = "Nothing more is saved here: copy what you wrote last, then open social prescribing again from the record.";
 const LOST = "The draft could not be saved. What you wrote is still on this page: check your connection, then go on.";
 
+function say(text, late) {
+  saved.textContent = text;
+  saved.classList.toggle("app-late", late);
+}
+
 // Whether the server has it, or has refused it, which the next page tells.
 async function save() {
   clearTimeout(timer);
@@ -102,7 +107,7 @@ async function save() {
     answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(new FormData(form)) });
     text = await answer.text();
     const told = JSON.parse(text);
-    saved.textContent = told.sent ? "This referral was sent." : `Draft saved ${told.saved}`;
+    say(told.sent ? "This referral was sent." : `Draft saved ${told.saved}`, false);
     if (told.urgent && crisis.hidden) field?.closest(".nhsuk-form-group")?.after(crisis); // where one looks
     crisis.hidden = !told.urgent;
     return true;
@@ -110,7 +115,7 @@ async function save() {
     unsaved = true;
     const over = [401, 403].includes(answer?.status);
     const why = over && new DOMParser().parseFromString(text, "text/html").querySelector("h1")?.textContent;
-    saved.textContent = over ? `${why ?? "Your session is over"}. ${OVER}` : LOST;
+    say(over ? `${why ?? "Your session is over"}. ${OVER}` : LOST, true);
     if (!over) timer = setTimeout(save, 10 * WAIT);
     return answer?.status < 500 && !over;
   }
