@@ -158,6 +158,7 @@ async def test_a_team_that_is_not_active_may_ask(scene: Scene, page: Page) -> No
     await open_record(page, scene, "OKAFOR")
     frame = await open_social_prescribing(page)
     await expect(frame.get_by_role("heading", level=1)).to_have_text("Your team does not use social prescribing yet")
+    await expect(frame.get_by_text("Early Intervention Team has not been opened yet")).to_be_visible()
     await check_axe(page)
     await check_fits(page)
     await shoot(page, "team-not-active-framed")

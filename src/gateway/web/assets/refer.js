@@ -108,8 +108,12 @@ async function save() {
     text = await answer.text();
     const told = JSON.parse(text);
     say(told.sent ? "This referral was sent." : `Draft saved ${told.saved}`, false);
-    if (told.urgent && crisis.hidden) field?.closest(".nhsuk-form-group")?.after(crisis); // where one looks
+    const news = told.urgent && crisis.hidden;
     crisis.hidden = !told.urgent;
+    if (news) {
+      field?.closest(".nhsuk-form-group")?.after(crisis); // where one looks
+      crisis.scrollIntoView({ block: "nearest" });
+    }
     return true;
   } catch {
     unsaved = true;
