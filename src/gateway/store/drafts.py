@@ -55,8 +55,8 @@ async def save_draft(connection: AsyncConnection, key: Mapping[str, str], answer
     return saved.rowcount == 1
 
 
-async def drop_draft(connection: AsyncConnection, **which: str) -> None:
-    await connection.execute(delete(draft).filter_by(**which))
+async def drop_draft(connection: AsyncConnection, organisation: str, id_: str) -> None:
+    await connection.execute(delete(draft).where(draft.c.organisation == organisation, draft.c.id == id_))
 
 
 def finish_draft(organisation: str, id_: str, told: Row) -> Callable[[AsyncConnection, object], Awaitable[None]]:
@@ -64,7 +64,7 @@ def finish_draft(organisation: str, id_: str, told: Row) -> Callable[[AsyncConne
     writing is kept (submitted_at, seconds, interactions, keystrokes)."""
 
     async def settle(connection: AsyncConnection, _accepted: object) -> None:
-        await drop_draft(connection, organisation=organisation, id=id_)
+        await drop_draft(connection, organisation, id_)
         await connection.execute(update(form_use).filter_by(organisation=organisation, id=id_).values(**told))
 
     return settle

@@ -19,7 +19,7 @@ from gateway.web.launched import launch_page
 from gateway.web.page import HEADERS, go, show, uk_time
 from gateway.web.refer.fields import Option, in_words, sections_of
 from gateway.web.refer.sending import find_sent, send
-from gateway.web.refer.writing import Draft, find_draft, keep_draft, key_of, open_draft
+from gateway.web.refer.writing import Draft, find_draft, keep_draft, open_draft
 from mappings.clinician import UK
 from mappings.form import Answers, Problem, Unsendable, answers_from_form, problems, suggests_urgency
 from mappings.view import PersonView, person_of
@@ -72,11 +72,11 @@ async def save(request: Request) -> Response:
 @launch_page
 async def discard(request: Request) -> Response:
     session, form = await _read(request)
-    draft_id = first(form, "draft")
-    if ID.fullmatch(draft_id):
+    draft = await find_draft(request, session)
+    if draft and draft.id == first(form, "draft"):  # an id that was put in by hand may be somebody else's
         async with request.app.state.gateway.store.transaction() as connection:
-            await drop_draft(connection, **key_of(session), id=draft_id)
-    return go(f"{session.path}")
+            await drop_draft(connection, session.organisation, draft.id)
+    return go(session.path)
 
 
 @launch_page
