@@ -81,12 +81,10 @@ class Telemetry:
                 raise TooLarge(f"The body may hold {self.max_body_bytes:,} bytes at most.")
             await self.app(scope, _limited(receive, self.max_body_bytes), send_with_ids)
         except Exception as error:
-            known = _known(error)
-            if known is not error:
-                log.error("crashed", error=type(error).__name__, at=where(error), correlation_id=context.correlation_id)
+            refusal = known(error, context)
             if "status" in sent:  # too late for another answer
                 raise
-            await answer(known, context.correlation_id)(scope, receive, send_with_ids)
+            await answer(refusal, context.correlation_id)(scope, receive, send_with_ids)
         finally:
             log.info(
                 "request",
@@ -99,9 +97,11 @@ class Telemetry:
             )
 
 
-def _known(error: Exception) -> GatewayError:
+def known(error: Exception, context: RequestContext) -> GatewayError:
+    """What it is to whoever asked; that something broke is in the log."""
     if isinstance(error, GatewayError):
         return error
+    log.error("crashed", error=type(error).__name__, at=where(error), correlation_id=context.correlation_id)
     if is_contended(error):
         return Contended()
     return Unavailable() if is_unreachable(error) else ServerError()

@@ -224,7 +224,10 @@ async def test_any_patient_gives_a_page_and_a_form(launched: Launched, changed: 
     same = {"Sec-Fetch-Site": "same-origin"}
     checked = await http.post(f"{path}/refer", data=fields | {"urgency": "routine"}, headers=same)
     assert checked.status_code in {303, 422}, checked.text
-    sent = await http.post(f"{path}/refer/review", data={"proof": proof, "draft": draft}, headers=same)
+    review = (await http.get(f"{path}/refer/review")).text
+    version = review.partition('name="version" value="')[2].partition('"')[0]
+    press = {"proof": proof, "draft": draft, "version": version}
+    sent = await http.post(f"{path}/refer/review", data=press, headers=same)
     assert sent.status_code in {303, 422}, sent.text
     if sent.status_code == 303:
         assert (await http.get(sent.headers["location"])).status_code == 200

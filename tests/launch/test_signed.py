@@ -1,12 +1,14 @@
 """A launch by an address that the EPR has signed: good for a minute, once, for one person."""
 
 import time
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests.launch.launcher import Launcher, forged
 
-from gateway.store.schema import audit, launch_session
+from gateway.ids import now
+from gateway.store.schema import audit, client, launch_session
 
 
 async def test_it_opens_a_page_about_the_person_as_the_record_knows_them(launcher: Launcher) -> None:
@@ -26,7 +28,7 @@ async def test_the_secret_is_a_cookie_of_that_page_alone(launcher: Launcher) -> 
     answer = await launcher.browser().get(launcher.address())
 
     path = answer.headers["location"]
-    assert answer.headers["set-cookie"].endswith(f"; Path={path}; HttpOnly; SameSite=Lax")
+    assert answer.headers["set-cookie"].endswith(f"; Max-Age=14400; Path={path}; HttpOnly; SameSite=Lax")
 
 
 async def test_an_address_is_used_once(launcher: Launcher) -> None:
@@ -52,6 +54,8 @@ async def test_what_is_not_signed_as_agreed_opens_nothing(launcher: Launcher) ->
         launcher.address().replace("patient=0012345", "patient=12345"),
         launcher.address().partition("&signature")[0],
         launcher.address() + "&patient=12345",
+        launcher.address() + "&patient=0012345",  # the same twice
+        launcher.address().replace("?", "?signature=x&"),
         launcher.address(epr="another-epr"),
         launcher.address(epr=None),
     ):
@@ -148,3 +152,50 @@ async def test_each_page_is_in_the_audit_with_who_read_it(launcher: Launcher) ->
         [session] = (await connection.execute(select(launch_session))).all()
     assert [(row.client_id, row.person, row.outcome) for row in rows] == [("demo-epr", "Dr Amara Osei", 200)]
     assert session.token is None
+
+
+async def test_a_launch_is_in_the_audit(launcher: Launcher) -> None:
+    await launcher.open()
+
+    async with launcher.running.store.reading() as connection:
+        [row] = (await connection.execute(select(audit))).all()
+    assert (row.action, row.client_id, row.person, row.outcome) == (
+        "GET /launch/signed",
+        "demo-epr",
+        "Dr Amara Osei",
+        303,
+    )
+
+
+async def test_a_client_that_may_not_read_shows_nothing(launcher: Launcher) -> None:
+    window = await launcher.open()
+    running = launcher.running
+    async with running.store.transaction() as connection:
+        await connection.execute(update(client).where(client.c.id == "demo-epr").values(scope="system/Consent.c"))
+    running.app.state.gateway.directory._stale_at = 0  # as ten seconds later
+
+    for page in ("", "/refer", "/refer/review", "/live", "/state", "/events"):
+        answer = await window.get(page)
+        assert answer.status_code == 403, page
+        assert "may not read referrals" in answer.text
+        assert "Harrow" not in answer.text
+
+
+async def test_nothing_of_a_person_stays_of_a_session_that_is_over(launcher: Launcher) -> None:
+    await launcher.open()
+    async with launcher.running.store.transaction() as connection:
+        gone = update(launch_session).values(expires_at=now() - timedelta(seconds=1), token="sealed")
+        await connection.execute(gone)
+
+    await launcher.open(user="TLINDQ", name="Mr Tor Lindqvist")
+
+    async with launcher.running.store.reading() as connection:
+        first, _ = (await connection.execute(select(launch_session).order_by(launch_session.c.id))).all()
+    assert (first.content, first.token) == ("{}", None)
+
+
+async def test_a_cookie_of_any_signs_is_none(launcher: Launcher) -> None:
+    for name in ("session", "launch-e3b0c442"):
+        for page in ("/launch/callback", "/launch/callback?state=&code=x", "/app/p/x/refer"):
+            answer = await launcher.browser().get(page, headers=[(b"Cookie", f"{name}=\xe9".encode("latin-1"))])
+            assert answer.status_code in {400, 401}, (name, page)

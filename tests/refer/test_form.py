@@ -36,12 +36,18 @@ async def written(window: Window, **changed: Any) -> dict[str, Any]:
     return hidden | {"phone": field(page, "phone")} | ANSWERS | changed
 
 
+async def looked_at(window: Window) -> dict[str, Any]:
+    """What the button of the review sends."""
+    review = await window.get("/refer/review")
+    return {name: field(review, name) for name in ("proof", "draft", "version")}
+
+
 async def send(window: Window, **changed: Any) -> httpx.Response:
     """The whole way; the page that says that it was sent."""
     fields = await written(window, **changed)
     checked = await window.post("/refer", fields)
     assert (checked.status_code, checked.headers.get("location")) == (303, f"{window.path}/refer/review"), checked.text
-    sent = await window.post("/refer/review", {name: fields[name] for name in ("proof", "draft")})
+    sent = await window.post("/refer/review", await looked_at(window))
     assert sent.status_code == 303, sent.text
     return await window.http.get(sent.headers["location"])
 
@@ -61,7 +67,7 @@ async def test_a_referral_is_written_checked_and_sent(launcher: Launcher) -> Non
     assert "bailiff&#39;s letter" in review.text
     assert "Northdale Wellbeing Hub" in review.text
 
-    sent = await window.post("/refer/review", {name: fields[name] for name in ("proof", "draft")})
+    sent = await window.post("/refer/review", await looked_at(window))
     page = await window.http.get(sent.headers["location"])
 
     [stored] = await rows(launcher, referral)
@@ -118,7 +124,7 @@ async def test_pressed_twice_at_once_it_is_one_referral(launcher: Launcher) -> N
     window = await launcher.open()
     fields = await written(window)
     await window.post("/refer", fields)
-    press = {name: fields[name] for name in ("proof", "draft")}
+    press = await looked_at(window)
 
     both = await asyncio.gather(*(window.post("/refer/review", press) for _ in range(4)))
     later = await window.post("/refer/review", press)

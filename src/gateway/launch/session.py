@@ -29,6 +29,7 @@ PATH = "/app/p"
 COOKIE = "session"
 LONGEST = 8  # times the idle time: after that the EPR must launch again, however busy somebody was
 UNATTENDED = ("/events", "/state", "/live")  # what a page asks for by itself keeps no session alive
+READS = "system/Task.r"  # what every page tells of
 STEP = 60  # seconds by which a session must grow before that is written
 
 
@@ -103,6 +104,7 @@ async def open_for(
     """Opens a session and sends the browser to its page, where `referral_id` comes into view. `content` has user,
     team_name, patient, needs_banner, encounter and scopes, as `LaunchSession` shows them."""
     gateway: Gateway = request.app.state.gateway
+    request.state.caller = _caller(request, organisation, epr, content["user"]["name"])  # whom the audit names
     secret, moment = secrets.token_urlsafe(32), now()
     row = {
         "id": new_id(),
@@ -122,18 +124,19 @@ async def open_for(
     page = f"{PATH}/{row['id']}" if patient_id else f"{PATH}/{row['id']}/team"
     page += f"#r-{referral_id}" if referral_id and patient_id else ""
     answer = Response(status_code=303, headers={"Location": page, "Cache-Control": "no-store"})
-    keep_cookie(request, answer, COOKIE, secret, f"{PATH}/{row['id']}")
+    keep_cookie(request, answer, COOKIE, secret, f"{PATH}/{row['id']}", LONGEST * gateway.settings.page_session_seconds)
     return answer
 
 
-def keep_cookie(request: Request, answer: Response, name: str, value: str, path: str) -> None:
-    """A cookie that works inside another site's frame. Over http, where only this machine is trusted, browsers take no
-    partitioned ones: there the EPR must be of the same site."""
+def keep_cookie(request: Request, answer: Response, name: str, value: str, path: str, seconds: int) -> None:
+    """A cookie that works inside another site's frame, for so long: a browser is not closed for days, and those of one
+    launch after the other fill the header. Over http, where only this machine is trusted, browsers take no partitioned
+    ones: there the EPR must be of the same site."""
     if request.app.state.gateway.settings.base_url.startswith("https://"):
         how = "Secure; SameSite=None; Partitioned"
     else:
         how = "SameSite=Lax"
-    answer.headers.append("set-cookie", f"{name}={value}; Path={path}; HttpOnly; {how}")
+    answer.headers.append("set-cookie", f"{name}={value}; Max-Age={seconds}; Path={path}; HttpOnly; {how}")
 
 
 class TeamNotActive(GatewayError):
@@ -150,10 +153,12 @@ class TeamNotActive(GatewayError):
 async def admit(request: Request, *, active: bool = True) -> LaunchSession:
     """The session of the page that is asked for, of somebody whose team is active unless that is not asked.
 
-    Raises SessionOver without one that is good, TeamNotActive.
+    Raises SessionOver without one that is good, Forbidden when the EPR's client may not read, TeamNotActive.
     """
     session = await _read(request)
-    request.state.caller = caller_of(request, session)
+    request.state.caller = caller = caller_of(request, session)
+    if not caller.allows(READS):
+        raise Forbidden(f"The client that is registered for this record system may not read referrals ({READS}).")
     if active and not session.is_active:
         raise TeamNotActive(session)
     return session
@@ -206,10 +211,14 @@ async def end(request: Request, session: LaunchSession) -> None:
 
 def caller_of(request: Request, session: LaunchSession) -> Caller:
     """On whose behalf a page reads and writes: the EPR's registered client, with the clinician as the person."""
-    client = request.app.state.gateway.directory.client(session.epr["client"])
+    return _caller(request, session.organisation, session.epr, session.user.name)
+
+
+def _caller(request: Request, organisation: str, epr: Json, person: str) -> Caller:
+    client = request.app.state.gateway.directory.client(epr["client"])
     if client is None:
         raise Forbidden("The client that is registered for this record system is not known.")
-    return Caller(client["id"], session.organisation, "epr", frozenset(client["scopes"]), person=session.user.name)
+    return Caller(client["id"], organisation, "epr", frozenset(client["scopes"]), person=person)
 
 
 def require_patient(session: LaunchSession) -> Json:

@@ -49,7 +49,7 @@ async def open_signed(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
     await gateway.directory.refresh()
     known = gateway.directory.epr(given.get("epr", ""))
-    if len(given) != len(request.query_params) - 1 or not given.keys() <= ALLOWED:
+    if len(request.query_params.multi_items()) != len(given) + 1 or not given.keys() <= ALLOWED:
         raise BadRequest("The launch address has parameters that are not known, or twice the same one.")
     if known is None or known[1]["id"] != given["epr"] or not known[1]["launch_secret"]:
         raise Forbidden("This record system is not registered here, so it cannot open social prescribing.")

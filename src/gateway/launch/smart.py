@@ -60,7 +60,7 @@ async def begin(request: Request) -> Response:
         await begin_launch(connection, row, now())
     answer = Response(status_code=303, headers={"Location": address, "Cache-Control": "no-store"})
     # The state alone could be another browser's: an address that somebody was given to click on.
-    keep_cookie(request, answer, _cookie_of(state), _digest(f"{state}browser"), CALLBACK)
+    keep_cookie(request, answer, _cookie_of(state), _digest(f"{state}browser"), CALLBACK, SECONDS)
     return answer
 
 
@@ -83,7 +83,8 @@ async def come_back(request: Request) -> Response:
         launch = await take_launch(connection, _digest(state), now())
     await gateway.directory.refresh()
     known = gateway.directory.epr(launch["epr_id"]) if launch else None
-    mine = secrets.compare_digest(request.cookies.get(_cookie_of(state), ""), _digest(f"{state}browser"))
+    shown = request.cookies.get(_cookie_of(state), "")
+    mine = secrets.compare_digest(shown.encode(), _digest(f"{state}browser").encode())
     if launch is None or known is None or not mine:
         raise BadRequest("This launch is over, was used before, or was begun elsewhere. Open it from the record again.")
     if not code or len(code) > LONGEST:

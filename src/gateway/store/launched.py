@@ -13,6 +13,7 @@ from gateway.store.schema import destination, jti, launch, launch_session
 Row = dict[str, Any]
 
 KEPT = timedelta(days=1)  # after its end, so that its page can say that it has ended
+NOTHING = "{}"  # of the user and the person of a session that is over
 
 
 async def begin_launch(connection: AsyncConnection, row: Row, moment: datetime) -> None:
@@ -42,6 +43,10 @@ async def open_session(connection: AsyncConnection, row: Row) -> None:
     if row["patient_id"]:
         another = launch_session.c.patient_id != row["patient_id"]  # which a session about nobody has not
         await connection.execute(update(launch_session).where(theirs, another).values(ended="switched", token=None))
+    over = launch_session.c.expires_at < row["opened_at"]
+    await connection.execute(
+        update(launch_session).where(over, launch_session.c.content != NOTHING).values(content=NOTHING, token=None)
+    )
     await connection.execute(delete(launch_session).where(launch_session.c.expires_at < row["opened_at"] - KEPT))
     await connection.execute(launch_session.insert(), row)
 

@@ -7,12 +7,14 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import GatewayError
+from gateway.errors import Contended
 from gateway.ids import now
 from gateway.launch.session import PATH, LaunchSession, SessionOver, TeamNotActive, admit
 from gateway.launch.signed import open_signed
 from gateway.launch.smart import begin, come_back
 from gateway.store.drafts import ask_for_team
+from gateway.store.engine import is_contended
+from gateway.telemetry import known
 from gateway.web.forms import read_launched_form
 from gateway.web.page import show
 
@@ -27,7 +29,7 @@ def add_launch(app: FastAPI) -> None:
 
 
 def launch_page(make: Page) -> Page:
-    """Tells a refusal as a page that the EPR may show in its frame."""
+    """Tells a refusal, and whatever else keeps a page from being made, as a page that the EPR may show in its frame."""
 
     @wraps(make)
     async def shown(request: Request) -> Response:
@@ -35,11 +37,15 @@ def launch_page(make: Page) -> Page:
             return await make(request)
         except SessionOver as over:
             return show("session-over.html", over.status, framed_by=over.origins, why=over.why)
-        except TeamNotActive as refusal:
-            return show_not_active(refusal.session, asked=False)
-        except GatewayError as refusal:
+        except TeamNotActive as idle:
+            return show_not_active(idle.session, asked=False)
+        except Exception as trouble:
+            refusal = Contended() if is_contended(trouble) else known(trouble, request.state.context)
+            request.state.refused = refusal  # for gateway.again
             framed_by = request.app.state.gateway.directory.origins
-            return show("launch-refused.html", refusal.status, framed_by=framed_by, text=refusal.issues[0].text)
+            report = request.state.context.correlation_id if refusal.status >= 500 else None
+            text = refusal.issues[0].text
+            return show("launch-refused.html", refusal.status, framed_by=framed_by, text=text, report=report)
 
     return shown
 

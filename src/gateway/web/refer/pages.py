@@ -16,7 +16,7 @@ from gateway.store.drafts import drop_draft
 from gateway.viewing import view_person
 from gateway.web.forms import Form, first, read_launched_form
 from gateway.web.launched import launch_page
-from gateway.web.page import go, show, uk_time
+from gateway.web.page import HEADERS, go, show, uk_time
 from gateway.web.refer.fields import Option, in_words, sections_of
 from gateway.web.refer.sending import find_sent, send
 from gateway.web.refer.writing import Draft, find_draft, keep_draft, open_draft
@@ -49,9 +49,9 @@ async def show_form(request: Request) -> Response:
 async def take_form(request: Request) -> Response:
     """To the review when all is there; else the form again, with what is missing. Both keep what was written."""
     session, form = await _read(request)
-    if gone := await _sent_already(request, session, form):
-        return gone
-    draft = await keep_draft(request, session, _answers(form), form)
+    draft = await _kept(request, session, form)
+    if isinstance(draft, Response):
+        return draft
     found = _problems(request, session, draft.answers)
     if found:
         return await _form(request, session, draft, found)
@@ -62,11 +62,11 @@ async def take_form(request: Request) -> Response:
 async def save(request: Request) -> Response:
     """What the script saves now and then: when that was, and whether the crisis line should be shown."""
     session, form = await _read(request)
-    if await _sent_already(request, session, form):
-        return JSONResponse({"sent": True}, headers={"Cache-Control": "no-store"})
-    draft = await keep_draft(request, session, _answers(form), form)
+    draft = await _kept(request, session, form)
+    if isinstance(draft, Response):
+        return JSONResponse({"sent": True}, headers=HEADERS)
     told = {"saved": uk_time(draft.updated_at), "urgent": _is_urgent(draft.answers)}
-    return JSONResponse(told, headers={"Cache-Control": "no-store"})
+    return JSONResponse(told, headers=HEADERS)
 
 
 @launch_page
@@ -101,6 +101,8 @@ async def send_referral(request: Request) -> Response:
         return go(f"{session.path}/refer")
     if found := _problems(request, session, draft.answers):
         return await _form(request, session, draft, found)
+    if first(form, "version") != draft.version:
+        return _review(request, session, draft, changed=True)
     try:
         referral_id = await send(request, session, draft)
     except Unsendable as missing:
@@ -143,6 +145,20 @@ async def _sent_already(request: Request, session: LaunchSession, form: Form) ->
     draft_id = first(form, "draft")
     sent = await find_sent(gateway, session.organisation, draft_id) if ID.fullmatch(draft_id) else None
     return go(f"{session.path}/refer/sent/{sent}") if sent else None
+
+
+async def _kept(request: Request, session: LaunchSession, form: Form) -> Draft | Response:
+    """The draft with what is in the form, begun anew when it was thrown away meanwhile; where to go when it was sent,
+    before this or at the same moment."""
+    answers = _answers(form)
+    gone = await _sent_already(request, session, form)
+    while gone is None:
+        if draft := await keep_draft(request, session, answers, form):
+            return draft
+        gone = await _sent_already(request, session, form)
+        if gone is None:
+            await open_draft(request, session)
+    return gone
 
 
 def _answers(form: Form) -> Answers:
@@ -212,12 +228,19 @@ def _services(request: Request, session: LaunchSession, answers: Answers) -> lis
     return sorted(f"{service['name']}, {one['name']}" for one in providers for service in one["services"])
 
 
-def _review(request: Request, session: LaunchSession, draft: Draft, refusal: Rejected | None = None) -> Response:
+def _review(
+    request: Request,
+    session: LaunchSession,
+    draft: Draft,
+    refusal: Rejected | None = None,
+    *,
+    changed: bool = False,
+) -> Response:
     organisation = request.app.state.gateway.directory.organisation(session.organisation)
     sections = sections_of(draft.answers, (), _hubs(request, session))
     return show(
         "refer-review.html",
-        422 if refusal else 200,
+        422 if refusal else 409 if changed else 200,
         framed_by=session.epr["origins"],
         session=session,
         draft=draft,
@@ -225,6 +248,7 @@ def _review(request: Request, session: LaunchSession, draft: Draft, refusal: Rej
         in_words=in_words,
         person=_person(session),
         refused=[issue.text for issue in refusal.issues if issue.severity == "error"] if refusal else [],
+        changed=changed,
         urgent=_is_urgent(draft.answers),
         crisis_line=organisation.get("crisis_line"),
         hub=_likely_hub(request, session, draft.answers),

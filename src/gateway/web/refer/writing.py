@@ -1,5 +1,7 @@
 """The referral that somebody writes: begun from what the record says, saved as they go on."""
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +21,7 @@ from mappings.form import Answers, answers_of, populate
 Json = dict[str, Any]
 
 LONGEST_USE = 3 * 3600  # seconds; of who left the form open for longer than that nothing is known
+COUNT = re.compile(r"[0-9]{1,9}")
 USE = ("seconds", "interactions", "keystrokes")  # what the browser tells of the writing
 
 
@@ -29,6 +32,11 @@ class Draft:
     told: Mapping[str, int]  # seconds, interactions, keystrokes; empty when the browser runs no script
     opened_at: datetime
     updated_at: datetime
+
+    @property
+    def version(self) -> str:
+        """Of what it says: what is sent is what was looked at."""
+        return hashlib.sha256(orjson.dumps(self.answers)).hexdigest()[:16]
 
     @property
     def is_new(self) -> bool:
@@ -73,18 +81,15 @@ async def open_draft(request: Request, session: LaunchSession) -> Draft:
         return _draft(await begin_draft(connection, row, session.team["name"] if session.team else None))
 
 
-async def keep_draft(request: Request, session: LaunchSession, answers: Answers, form: Form) -> Draft:
-    """Saves what is in the form; begins a draft anew when it was sent or thrown away meanwhile."""
+async def keep_draft(request: Request, session: LaunchSession, answers: Answers, form: Form) -> Draft | None:
+    """Saves what is in the form. None when there is no draft any more: it was sent or thrown away meanwhile."""
     gateway: Gateway = request.app.state.gateway
-    told = {name: min(int(first(form, name)), 1_000_000) for name in USE if first(form, name)[:9].isdecimal()}
+    told = {name: min(int(first(form, name)), 1_000_000) for name in USE if COUNT.fullmatch(first(form, name))}
     kept = orjson.dumps({"answers": answers, "told": told}).decode()
     async with gateway.store.transaction() as connection:
         await save_draft(connection, key_of(session), kept, now())
         row = await read_draft(connection, key_of(session))
-    if row is None:
-        await open_draft(request, session)
-        return await keep_draft(request, session, answers, form)
-    return _draft(row)
+    return _draft(row) if row else None
 
 
 async def _from_record(request: Request, session: LaunchSession) -> Answers:
