@@ -126,9 +126,11 @@ async def served(app: FastAPI, **options: Any) -> AsyncIterator[str]:
     while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
         await asyncio.sleep(0.005)
     scheme = "https" if options.get("ssl_certfile") else "http"
-    yield f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await serving
+    try:
+        yield f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:  # a test that fails leaves no open socket behind, which the next ones would be blamed for
+        server.should_exit = True
+        await serving
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Rio]]

@@ -113,7 +113,7 @@ async def test_s2_a_token_comes_from_a_password_or_a_device(serve: Serve) -> Non
 
         assert plain.Token != device.Token
         assert plain.LifetimeSeconds == 1200
-        assert len(await rio.call("GetTeams")) == 4
+        assert len(await rio.call("GetTeams")) == 5
 
 
 async def test_s2_who_is_not_known_gets_a_401(serve: Serve) -> None:
