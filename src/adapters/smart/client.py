@@ -54,6 +54,7 @@ class Granted:
     needs_banner: bool
     fhir_user: str
     context: tuple[str, ...]  # what else it is about: references of fhirContext
+    app_context: str | None  # what a CDS Hooks card gave its link, for us alone to understand
 
 
 def challenge_of(verifier: str) -> str:
@@ -116,6 +117,7 @@ class SmartEprs:
             told.get("need_patient_banner") is not False,
             user,
             _references(told.get("fhirContext")),
+            _text(told.get("appContext")),
         )
 
     async def read(self, epr: Json, token: str, type_: str, id_: str) -> Json:
@@ -227,6 +229,10 @@ def _id(value: object) -> str | None:
     return (
         value if isinstance(value, str) and 1 <= len(value) <= 64 and value.isascii() and value.isprintable() else None
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and len(value) <= 2000 else None
 
 
 def _references(context: object) -> tuple[str, ...]:

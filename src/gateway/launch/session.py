@@ -59,6 +59,7 @@ class LaunchSession:
     needs_banner: bool  # whether the page must say who it is about: the EPR does not show it
     encounter: str | None
     scopes: frozenset[str]
+    suggested: list[str]  # reasons that a card gave its link
     token: str | None  # the EPR's access token, sealed
     context: RequestContext
     proof: str  # what our own forms carry
@@ -102,7 +103,7 @@ async def open_for(
     referral_id: str | None = None,
 ) -> Response:
     """Opens a session and sends the browser to its page, where `referral_id` comes into view. `content` has user,
-    team_name, patient, needs_banner, encounter and scopes, as `LaunchSession` shows them."""
+    team_name, patient, needs_banner, encounter, scopes and suggested, as `LaunchSession` shows them."""
     gateway: Gateway = request.app.state.gateway
     request.state.caller = _caller(request, organisation, epr, content["user"]["name"])  # whom the audit names
     secret, moment = secrets.token_urlsafe(32), now()
@@ -198,6 +199,7 @@ async def _read(request: Request) -> LaunchSession:
         told["needs_banner"],
         told["encounter"],
         frozenset(told["scopes"]),
+        told.get("suggested", []),
         row["token"],
         request.state.context,
         hmac.new(secret.encode(), b"form", hashlib.sha256).hexdigest(),

@@ -78,6 +78,7 @@ async def open_signed(request: Request) -> Response:
         "needs_banner": True,
         "encounter": None,
         "scopes": [],
+        "suggested": [],
     }
     return await open_for(request, organisation["ods_code"], epr, content, given.get("patient"), None)
 

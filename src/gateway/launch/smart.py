@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from gateway.launch.epr import read_patient, read_user
 from gateway.launch.session import keep_cookie, open_for
 from gateway.platform.exchange import ID
 from gateway.store.launched import begin_launch, take_launch
+from mappings.translate import vocabulary
 
 Json = dict[str, Any]
 CALLBACK = "/launch/callback"
@@ -106,12 +108,25 @@ async def come_back(request: Request) -> Response:
         "needs_banner": granted.needs_banner,
         "encounter": granted.encounter,
         "scopes": sorted(granted.scopes),
+        "suggested": suggested_by(granted.app_context),
     }
     token = request.app.state.seal.close(granted.token)
     # A Task of ours, which the EPR has opened: its referral is what they want to see.
     tasks = [one.rpartition("Task/")[2] for one in granted.context if "Task/" in one]
     referral_id = next((one for one in tasks if ID.fullmatch(one)), None)
     return await open_for(request, organisation["ods_code"], epr, content, granted.patient, token, referral_id)
+
+
+def suggested_by(app_context: str | None) -> list[str]:
+    """The reasons that a card of ours (gateway.cds_hooks.cards) gave its link; what is anything else is passed over."""
+    try:
+        told = orjson.loads(app_context or "{}")
+    except orjson.JSONDecodeError:
+        return []
+    reasons = told.get("reasons") if isinstance(told, dict) else None
+    known = vocabulary("referral-reason").displays
+    found = [one for one in reasons if isinstance(one, str) and one in known] if isinstance(reasons, list) else []
+    return list(dict.fromkeys(found))
 
 
 def choose_team(organisation: Json, told: list[str]) -> str | None:

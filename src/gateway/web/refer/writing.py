@@ -99,7 +99,12 @@ async def _from_record(request: Request, session: LaunchSession) -> Answers:
     if token:
         found = await read_for_form(request.app.state.eprs, session.epr, token, patient["id"])
     resources = [patient, *(one for some in found.values() for one in some)]
-    return answers_of(populate(resources, instant(now())))
+    answers = answers_of(populate(resources, instant(now())))
+    # What a card has offered to refer for comes first: it is what they have clicked on.
+    known = [*answers.pop("reason", []), *answers.pop("other-reasons", [])]
+    reasons = list(dict.fromkeys([*session.suggested, *known]))
+    chosen = {"reason": reasons[:1], "other-reasons": reasons[1:]}
+    return answers | {link: some for link, some in chosen.items() if some}
 
 
 def _draft(row: Json) -> Draft:
