@@ -125,7 +125,7 @@ class Smart:
             "token_type": "Bearer",
             "expires_in": ACCESS_SECONDS,
             "scope": " ".join(sorted(context.scopes)),
-            "need_patient_banner": True,
+            "need_patient_banner": False,  # the record around the frame has one
         }
         if context.client_id:
             answer["patient"] = context.client_id
