@@ -35,6 +35,7 @@ from gateway.web.launched import add_launch
 from gateway.web.live import add_live_routes, when_told_to_stop
 from gateway.web.person import add_person_pages
 from gateway.web.refer import add_refer_pages
+from gateway.web.team import add_team_pages
 
 log = structlog.get_logger()
 
@@ -91,6 +92,7 @@ def build_app(settings: Settings) -> FastAPI:
     add_launch(app)
     add_person_pages(app)
     add_live_routes(app)
+    add_team_pages(app)
     add_refer_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
