@@ -56,15 +56,18 @@ def check_destination(url: str) -> None:
     """Raises DestinationError unless this is https, or http to this machine, with nothing but a host and a path."""
     try:
         parsed = httpx.URL(url)
+        host = parsed.host  # reading it may find that it is no name of the DNS
     except (httpx.InvalidURL, ValueError):
         raise DestinationError("The address cannot be read as a URL.") from None
+    if parsed.port is not None and not 0 < parsed.port < 65_536:
+        raise DestinationError("The address has a port that there is not.")
     if parsed.userinfo:
         raise DestinationError("The address must not carry a user name or password.")
     if parsed.query or parsed.fragment:
         raise DestinationError("The address must end with its path, without ? or #.")
-    if not parsed.host:
+    if not host:
         raise DestinationError("The address names no host.")
-    if parsed.scheme != "https" and not (parsed.scheme == "http" and _is_loopback(parsed.host)):
+    if parsed.scheme != "https" and not (parsed.scheme == "http" and _is_loopback(host)):
         raise DestinationError("The address must start with https:// (http:// only to 127.0.0.1, ::1 or localhost).")
 
 

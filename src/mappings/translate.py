@@ -25,13 +25,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """One CodeSystem: its url, version, the display of each code, and what it means where that is said."""
+    """One CodeSystem: its url, version, the display of each code, and where that is said what it means, and other words
+    by which somebody may look for it."""
 
     name: str
     url: str
     version: str
     displays: dict[str, str]
     definitions: dict[str, str] = field(default_factory=dict)
+    search_words: dict[str, str] = field(default_factory=dict)
 
     def target(self, code: str) -> Target | None:
         display = self.displays.get(code)
@@ -79,7 +81,13 @@ def vocabulary(name: str) -> Vocabulary:
     content = read(name, "CodeSystem")
     displays = {concept["code"]: concept.get("display", "") for concept in content["concept"]}
     definitions = {concept["code"]: concept["definition"] for concept in content["concept"] if "definition" in concept}
-    return Vocabulary(name, content["url"], content["version"], displays, definitions)
+    words = {
+        concept["code"]: each["valueString"]
+        for concept in content["concept"]
+        for each in concept.get("property", [])
+        if each["code"] == "search-words"
+    }
+    return Vocabulary(name, content["url"], content["version"], displays, definitions, words)
 
 
 def vocabulary_at(url: str) -> Vocabulary | None:

@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # what one module does to a person is not in the way of another
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with play(tmp_path_factory.mktemp("scene")) as scene:
         yield scene

@@ -29,21 +29,22 @@ class Scene(Stage):
 
 
 @contextlib.contextmanager
-def play(folder: Path, **settings: str) -> Iterator[Scene]:
-    """Runs both for the block. `settings` are variables of the gateway, e.g. GATEWAY_LATE_SECONDS="1"."""
+def play(folder: Path, public: str | None = None, **settings: str) -> Iterator[Scene]:
+    """Runs both for the block. `public` is where browsers find the gateway, if that is elsewhere: then nobody has a
+    token. `settings` are variables of the gateway, e.g. GATEWAY_LATE_SECONDS="1"."""
     gateway, rio = (f"http://127.0.0.1:{port}" for port in _free_ports())
     scene = Scene(gateway, rio, database_url=f"sqlite+aiosqlite:///{folder}/gateway.db")
     environment = os.environ | {
         "GATEWAY_DATABASE_URL": scene.database_url,
         "GATEWAY_TOKEN_SECRET_FILE": str(folder / "token-secret"),
-        "GATEWAY_BASE_URL": gateway,
+        "GATEWAY_BASE_URL": public or gateway,
         "GATEWAY_LOG_LEVEL": "WARNING",
         **settings,
     }
     asyncio.run(prepare_demo(scene.database_url, folder / "keys", f"{rio}/FHIR/R4", f"{rio}/API/4.0"))
     with contextlib.ExitStack() as stack:
         signing_key = folder / "keys" / f"{MOCK}.json"
-        face = ["--signing-key", str(signing_key), "--gateway", gateway]
+        face = ["--signing-key", str(signing_key), "--gateway", public or gateway]
         for command, address, options in (("mock-rio", rio, face), ("serve", gateway, [])):
             log = stack.enter_context((folder / f"{command}.log").open("wb"))
             port = address.rpartition(":")[2]
@@ -56,7 +57,7 @@ def play(folder: Path, **settings: str) -> Iterator[Scene]:
             stack.callback(_stop, process)
         for command, address in (("mock-rio", f"{rio}/record"), ("serve", f"{gateway}/_ping")):
             _wait_for(address, folder / f"{command}.log")
-        for key in {*(folder / "keys").glob("*.json")} - {signing_key}:
+        for key in set() if public else {*(folder / "keys").glob("*.json")} - {signing_key}:
             answer = fetch_token(gateway, key.stem, private_key(key.stem, folder / "keys"))
             scene.tokens[key.stem] = answer["access_token"]
         yield scene

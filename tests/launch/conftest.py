@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 from tests.launch.launcher import Launcher, launching
+from tests.launch.smart_epr import Launched, SmartEpr, launched_from
 
 
 @pytest.fixture
 async def launcher(database_url: str, tmp_path: Path) -> AsyncIterator[Launcher]:
     async with launching(database_url, tmp_path) as launcher:
         yield launcher
+
+
+@pytest.fixture
+async def launched(database_url: str, tmp_path: Path) -> AsyncIterator[Launched]:
+    async with launched_from(SmartEpr(), database_url, tmp_path) as launched:
+        yield launched

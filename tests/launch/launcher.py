@@ -22,6 +22,7 @@ from gateway.parties import register
 EPR = "northdale-rio-pages"
 OURS = {"Sec-Fetch-Site": "same-origin"}
 PERSON = "0012345"
+NOBODY = "http://127.0.0.1:1/FHIR/R4"  # the EPR's FHIR server, where nobody listens
 
 
 @dataclass
@@ -74,7 +75,7 @@ class Launcher:
 async def launching(database_url: str, folder: Path) -> AsyncIterator[Launcher]:
     async with running(build_mock(SECRET)) as rio:
         gateway = await start(database_url, folder)
-        parties = demo_parties(folder / "keys", record_url=rio.url)
+        parties = demo_parties(folder / "keys", NOBODY, rio.url)
         await register(gateway.store, parties)
         [epr] = parties.organisations[0].eprs
         yield Launcher(gateway, str(epr.launch_secret))

@@ -1,9 +1,7 @@
 """A SMART launch that is not one of ours, or that the EPR does not do its part of: a page that says so, no more."""
 
 import pytest
-from tests.launch.launcher import Launcher
-
-REGISTERED = "http://127.0.0.1:8001/FHIR/R4"  # where nobody listens in these tests
+from tests.launch.launcher import NOBODY, Launcher
 
 
 @pytest.mark.parametrize(
@@ -11,9 +9,9 @@ REGISTERED = "http://127.0.0.1:8001/FHIR/R4"  # where nobody listens in these te
     [
         "",
         "?iss=&launch=",
-        f"?iss={REGISTERED}",
+        f"?iss={NOBODY}",
         "?launch=abc",
-        f"?iss={REGISTERED}&launch={'x' * 2001}",
+        f"?iss={NOBODY}&launch={'x' * 2001}",
     ],
 )
 async def test_a_launch_that_lacks_something(launcher: Launcher, query: str) -> None:
@@ -27,9 +25,9 @@ async def test_a_launch_that_lacks_something(launcher: Launcher, query: str) -> 
     "issuer",
     [
         "https://evil.example/FHIR/R4",
-        "http://127.0.0.1:8001/FHIR/R4/..",
-        "http://127.0.0.1:8001/FHIR/R4/x",
-        "http://127.0.0.1:8001@evil.example/FHIR/R4",
+        "http://127.0.0.1:1/FHIR/R4/..",
+        "http://127.0.0.1:1/FHIR/R4/x",
+        "http://127.0.0.1:1@evil.example/FHIR/R4",
         "northdale-rio-pages",  # the id of its entry is no issuer
     ],
 )
@@ -42,7 +40,7 @@ async def test_another_issuer_opens_nothing(launcher: Launcher, issuer: str) -> 
 
 
 async def test_an_epr_that_does_not_answer(launcher: Launcher) -> None:
-    answer = await launcher.browser().get("/launch", params={"iss": REGISTERED, "launch": "abc"})
+    answer = await launcher.browser().get("/launch", params={"iss": NOBODY, "launch": "abc"})
 
     assert answer.status_code == 502
     assert "open social prescribing again" in answer.text

@@ -18,7 +18,7 @@ async def test_it_opens_a_page_about_the_person_as_the_record_knows_them(launche
     assert "Margaret Anne Harrow" in page.text
     assert "14 June 1971" in page.text
     assert "999 204 7186" in page.text
-    assert "frame-ancestors http://127.0.0.1:8001" in page.headers["content-security-policy"]
+    assert "frame-ancestors http://127.0.0.1:1" in page.headers["content-security-policy"]
     assert page.headers["cache-control"] == "no-store"
 
 
@@ -112,6 +112,15 @@ async def test_opening_another_person_closes_the_window_about_the_first(launcher
 
     assert page.status_code == 401
     assert "Another person's record was opened" in " ".join(page.text.split())
+
+
+async def test_a_window_about_nobody_stays_open_when_somebodys_record_is_opened(launcher: Launcher) -> None:
+    team = await launcher.open(patient=None)
+    await launcher.open()
+
+    page = await team.http.get(team.path)
+
+    assert "Another person's record was opened" not in page.text
 
 
 async def test_the_same_person_may_be_open_twice(launcher: Launcher) -> None:

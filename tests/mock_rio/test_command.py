@@ -79,6 +79,8 @@ def test_it_runs_with_the_example_of_faults(start: Start, port: int) -> None:
     [
         ("--faults", "rules: [{operations: any, fault: gremlins}]", "rules[0]: fault: must be one of"),
         ("--jwks", "[]", "must be a JWKS"),
+        ("--app-keys", "[]", "must be a JWKS"),
+        ("--signing-key", "{}", "must be a private JWK"),
         ("--store", "not a database, but long enough to be read as one" * 20, "cannot be used as the mock's store"),
     ],
 )
@@ -108,3 +110,19 @@ def test_a_reset_is_one_under_the_loop_of_the_command_too(start: Start, port: in
 
     with pytest.raises(httpx.ReadError):
         httpx.get(f"{url}/FHIR/R4/Task/t1", trust_env=False)
+
+
+def test_its_pages_launch_the_gateway_as_told(start: Start, port: int) -> None:
+    start("--gateway", "http://127.0.0.1:8123/", "--client-id", "ours", "--launch-secret", "whsec_c2VjcmV0")
+    record = f"http://127.0.0.1:{port}/clients/12345/social-prescribing"
+
+    with httpx.Client(trust_env=False) as browser:
+        browser.post(f"http://127.0.0.1:{port}/sign-in", data={"name": "amara.osei", "password": "demo"})
+        page = browser.get(record).text
+        signed = browser.get(f"{record}/signed").headers["location"]
+        asked = {"client_id": "ours", "redirect_uri": "http://127.0.0.1:8123/launch/callback"}
+        known = browser.get(f"http://127.0.0.1:{port}/oauth2/authorize", params=asked)
+
+    assert 'src="http://127.0.0.1:8123/launch?iss=' in page
+    assert signed.startswith("http://127.0.0.1:8123/launch/signed?epr=northdale-rio-pages&user=AOSEI&")
+    assert known.headers["location"].startswith("http://127.0.0.1:8123/launch/callback?")

@@ -157,6 +157,18 @@ async def test_the_draft_outlives_the_session_and_is_the_clinicians_own(launcher
     assert "Half a sentence" not in (await other.get("/refer")).text
 
 
+async def test_nobody_throws_away_another_clinicians_draft(launcher: Launcher) -> None:
+    window = await launcher.open()
+    fields = await written(window, situation="Mine")
+    await window.post("/draft", fields)
+    other = await launcher.open(user="TLINDQ", name="Mr Tor Lindqvist")
+    theirs = await written(other)
+
+    await other.post("/draft/discard", {"proof": theirs["proof"], "draft": fields["draft"]})
+
+    assert "Mine" in (await window.get("/refer")).text
+
+
 async def test_a_draft_can_be_thrown_away(launcher: Launcher) -> None:
     window = await launcher.open()
     fields = await written(window, situation="To be forgotten")

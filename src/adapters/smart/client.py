@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import time
 from asyncio import to_thread
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ MOST = 1_000_000  # bytes of one answer
 KEPT_SECONDS = 300  # how long a configuration and its keys are taken as read
 ALGORITHMS = ["RS256", "ES256", "RS384", "ES384"]
 LEEWAY = 60  # seconds between two clocks
+URL = re.compile(r"[!-~]{1,2000}")  # visible ASCII: it may stand in a header
 
 
 class EprTrouble(Exception):
@@ -51,6 +53,7 @@ class Granted:
     encounter: str | None
     needs_banner: bool
     fhir_user: str
+    context: tuple[str, ...]  # what else it is about: references of fhirContext
 
 
 def challenge_of(verifier: str) -> str:
@@ -112,6 +115,7 @@ class SmartEprs:
             _id(told.get("encounter")),
             told.get("need_patient_banner") is not False,
             user,
+            _references(told.get("fhirContext")),
         )
 
     async def read(self, epr: Json, token: str, type_: str, id_: str) -> Json:
@@ -160,7 +164,8 @@ class SmartEprs:
         headers = {"Accept": "application/json"}
         reply = await self._call(epr, "GET", epr["issuer"], ".well-known/smart-configuration", headers)
         told = _object(reply, "The SMART configuration")
-        if "S256" not in (told.get("code_challenge_methods_supported") or []):
+        methods = told.get("code_challenge_methods_supported")
+        if not isinstance(methods, list) or "S256" not in methods:
             raise EprTrouble("The SMART configuration does not offer PKCE with S256.")
         keys = None
         if jwks := told.get("jwks_uri"):
@@ -210,16 +215,25 @@ def _object(reply: Reply, what: str) -> Json:
 
 def _endpoint(url: object, name: str) -> str:
     try:
-        check_destination(str(url or ""))
+        if not isinstance(url, str) or not URL.fullmatch(url):
+            raise DestinationError("An address has visible ASCII letters only.")
+        check_destination(url)
     except DestinationError as refusal:
         raise EprTrouble(f"The SMART configuration has no {name} to be used: {refusal}") from None
-    return str(url)
+    return url
 
 
 def _id(value: object) -> str | None:
     return (
         value if isinstance(value, str) and 1 <= len(value) <= 64 and value.isascii() and value.isprintable() else None
     )
+
+
+def _references(context: object) -> tuple[str, ...]:
+    """SMART App Launch 2.2, fhirContext: a list of objects, each with a reference."""
+    entries = context if isinstance(context, list) else []
+    references = [one.get("reference") for one in entries[:20] if isinstance(one, dict)]
+    return tuple(one for one in references if isinstance(one, str) and len(one) <= 200)
 
 
 def _fhir_user(id_token: object, epr: Json, configuration: Configuration, nonce: str) -> str:
@@ -237,7 +251,7 @@ def _fhir_user(id_token: object, epr: Json, configuration: Configuration, nonce:
         and (audience == epr["client_id"] or audience == [epr["client_id"]])
         and isinstance(expires, int | float)
         and expires > time.time() - LEEWAY
-        and claims.get("nonce", nonce) == nonce
+        and claims.get("nonce") == nonce
     )
     user = claims.get("fhirUser")
     if not good or not isinstance(user, str) or not 3 <= len(user) <= 500:

@@ -24,6 +24,10 @@ def mock_rio(
     client_authority: Annotated[Path | None, typer.Option(help="Mutual TLS: who signs callers, PEM.")] = None,
     mllp: Annotated[str | None, typer.Option(help="Where its HL7 v2 messages go: host:port.")] = None,
     gateway: Annotated[str, typer.Option(help="The gateway that its pages launch.")] = App.gateway,
+    client_id: Annotated[str, typer.Option(help="What the gateway is called when it is launched.")] = App.client_id,
+    app_keys: Annotated[
+        Path | None, typer.Option(help="Its public keys, a JWKS: it must prove who it is for the token of a launch.")
+    ] = None,
     signing_key: Annotated[
         Path | None, typer.Option(help="Its own private key (a JWK, ES384): for CDS Hooks and id_tokens.")
     ] = None,
@@ -44,7 +48,12 @@ def mock_rio(
             session_seconds=session_seconds,
             mutual=client_authority is not None,
             mllp=read_address(mllp) if mllp else None,
-            face=App(gateway=gateway.rstrip("/"), launch_secret=launch_secret),
+            face=App(
+                gateway=gateway.rstrip("/"),
+                client_id=client_id,
+                keys=load_jwks(app_keys) if app_keys else None,
+                launch_secret=launch_secret,
+            ),
             key=load_key(signing_key) if signing_key else None,
         )
     except MockError as mistake:

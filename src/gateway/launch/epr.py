@@ -5,8 +5,10 @@ import re
 from typing import Any
 
 from adapters.smart.client import EprTrouble, SmartEprs
+from gateway.ids import instant, now
 from gateway.launch.session import User
 from gateway.validation import check
+from mappings.current import holds
 from mappings.words import name_in_full
 
 Json = dict[str, Any]
@@ -17,14 +19,13 @@ FORM_READS = ("Condition", "Flag", "Observation")
 
 async def read_patient(eprs: SmartEprs, epr: Json, token: str, id_: str) -> Json:
     """Who the launch is about. Raises EprTrouble."""
-    patient = await _read(eprs, epr, token, "Patient", id_)
-    if patient.get("id") != id_:
-        raise EprTrouble("Reading Patient gave somebody else.")
-    return patient
+    return await _read(eprs, epr, token, "Patient", id_)
 
 
 async def _read(eprs: SmartEprs, epr: Json, token: str, type_: str, id_: str) -> Json:
     found = await eprs.read(epr, token, type_, id_)
+    if found.get("id") != id_:
+        raise EprTrouble(f"Reading {type_} gave another one.")
     if check(found):
         raise EprTrouble(f"The {type_} is not valid FHIR R4.")
     return found
@@ -58,6 +59,7 @@ async def read_user(eprs: SmartEprs, epr: Json, token: str, fhir_user: str) -> t
     name = name_in_full(names[0])
     if not name:
         raise EprTrouble("The Practitioner has no name.")
+    roles = [one for one in roles if _is_held_by(one, id_)]
     telecom = [*(one for role in roles for one in role.get("telecom", [])), *practitioner.get("telecom", [])]
     role = next((text for one in roles for text in _texts(one.get("code"))), None)
     user = User(
@@ -69,6 +71,15 @@ async def read_user(eprs: SmartEprs, epr: Json, token: str, fhir_user: str) -> t
         next(iter(practitioner.get("identifier", [])), None),
     )
     return user, [name for one in roles for name in teams_of(one)]
+
+
+def _is_held_by(role: Json, practitioner_id: str) -> bool:
+    """Whether this Practitioner holds it now: an EPR may not know the parameter that it is searched by, and pass over
+    it (R4 search.html, handling errors)."""
+    reference = str(role.get("practitioner", {}).get("reference"))
+    today = instant(now())[:10]
+    theirs = f"/{reference}".endswith(f"/Practitioner/{practitioner_id}")
+    return theirs and role.get("active") is not False and holds(role.get("period"), today)
 
 
 def _texts(concepts: Any) -> list[str]:

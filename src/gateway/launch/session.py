@@ -98,9 +98,10 @@ async def open_for(
     content: Json,
     patient_id: str | None,
     token: str | None,
+    referral_id: str | None = None,
 ) -> Response:
-    """Opens a session and sends the browser to its page. `content` has user, team_name, patient, needs_banner,
-    encounter and scopes, as `LaunchSession` shows them."""
+    """Opens a session and sends the browser to its page, where `referral_id` comes into view. `content` has user,
+    team_name, patient, needs_banner, encounter and scopes, as `LaunchSession` shows them."""
     gateway: Gateway = request.app.state.gateway
     secret, moment = secrets.token_urlsafe(32), now()
     row = {
@@ -119,6 +120,7 @@ async def open_for(
     async with gateway.store.transaction() as connection:
         await open_session(connection, row)
     page = f"{PATH}/{row['id']}" if patient_id else f"{PATH}/{row['id']}/team"
+    page += f"#r-{referral_id}" if referral_id and patient_id else ""
     answer = Response(status_code=303, headers={"Location": page, "Cache-Control": "no-store"})
     keep_cookie(request, answer, COOKIE, secret, f"{PATH}/{row['id']}")
     return answer

@@ -16,6 +16,7 @@ from gateway.errors import BadRequest, Forbidden, GatewayError
 from gateway.ids import now
 from gateway.launch.epr import read_patient, read_user
 from gateway.launch.session import keep_cookie, open_for
+from gateway.platform.exchange import ID
 from gateway.store.launched import begin_launch, take_launch
 
 Json = dict[str, Any]
@@ -106,7 +107,10 @@ async def come_back(request: Request) -> Response:
         "scopes": sorted(granted.scopes),
     }
     token = request.app.state.seal.close(granted.token)
-    return await open_for(request, organisation["ods_code"], epr, content, granted.patient, token)
+    # A Task of ours, which the EPR has opened: its referral is what they want to see.
+    tasks = [one.rpartition("Task/")[2] for one in granted.context if "Task/" in one]
+    referral_id = next((one for one in tasks if ID.fullmatch(one)), None)
+    return await open_for(request, organisation["ods_code"], epr, content, granted.patient, token, referral_id)
 
 
 def choose_team(organisation: Json, told: list[str]) -> str | None:

@@ -1,16 +1,18 @@
 """The SQL of launches and of the sessions that come of them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.schema import destination, jti, launch, launch_session
 
 Row = dict[str, Any]
+
+KEPT = timedelta(days=1)  # after its end, so that its page can say that it has ended
 
 
 async def begin_launch(connection: AsyncConnection, row: Row, moment: datetime) -> None:
@@ -38,9 +40,9 @@ async def open_session(connection: AsyncConnection, row: Row) -> None:
         & launch_session.c.ended.is_(None)
     )
     if row["patient_id"]:
-        other = or_(launch_session.c.patient_id.is_(None), launch_session.c.patient_id != row["patient_id"])
-        await connection.execute(update(launch_session).where(theirs, other).values(ended="switched", token=None))
-    await connection.execute(delete(launch_session).where(launch_session.c.expires_at < row["opened_at"]))
+        another = launch_session.c.patient_id != row["patient_id"]  # which a session about nobody has not
+        await connection.execute(update(launch_session).where(theirs, another).values(ended="switched", token=None))
+    await connection.execute(delete(launch_session).where(launch_session.c.expires_at < row["opened_at"] - KEPT))
     await connection.execute(launch_session.insert(), row)
 
 

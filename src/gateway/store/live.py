@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, union_all
+from sqlalchemy import ColumnElement, Row, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.schema import delivery, found_by, launch_session, person_key, referral
@@ -37,12 +37,12 @@ async def facts_of(connection: AsyncConnection, names: Collection[Name]) -> dict
     }
 
 
-async def read_ends(connection: AsyncConnection, sessions: Collection[str]) -> list[Any]:
+async def read_ends(connection: AsyncConnection, sessions: Collection[str]) -> list[Row[Any]]:
     """(id, ended, expires_at) of those of these sessions that there still are."""
-    found: list[Any] = []
+    found: list[Row[Any]] = []
     for some in _in_parts(sessions):
         query = select(launch_session.c.id, launch_session.c.ended, launch_session.c.expires_at)
-        found += (await connection.execute(query.where(launch_session.c.id.in_(some)))).all()
+        found.extend(await connection.execute(query.where(launch_session.c.id.in_(some))))
     return found
 
 

@@ -29,7 +29,6 @@ from mappings.referral import Contact, Hub, Measure, Prescription, Session, Stan
 
 KEPT_IN_ROW = {"id", "version", "reference", "status", "submitted_at", "updated_at"}
 KEPT_IN_PARTS = {"contacts", "prescriptions", "measures"}
-PARTS: dict[Table, str] = {session: "at", contact: "at", prescription: "issued_at", measure: "at"}  # and their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,48 +55,28 @@ async def load(
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         return None
-    parts = {table: await _parts(connection, table, row, by) for table, by in PARTS.items()}
-    return Stored(dict(row), _standing(row, parts))
-
-
-async def load_rows(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[Stored]:
-    """The whole referral of each of these rows of table `referral`, with one query for each kind of part."""
-    names = {(row["organisation"], row["id"]): row for row in rows}
-    held: dict[tuple[str, str], dict[Table, list[RowMapping]]] = defaultdict(lambda: defaultdict(list))
-    for table, by in PARTS.items():
-        query = select(table).where(table.c.referral_id.in_([row["id"] for row in rows]))
-        for one in (await connection.execute(query.order_by(table.c[by], table.c.id))).mappings():
-            held[one["organisation"], one["referral_id"]][table].append(one)
-    return [Stored(dict(row), _standing(row, held[name])) for name, row in names.items()]
-
-
-def bare_standing(row: RowMapping) -> Standing:
-    """Where it stands by its row alone: without contacts, prescriptions and measures."""
-    return _standing(row, {})
-
-
-def _standing(row: RowMapping, parts: Mapping[Table, Sequence[RowMapping]]) -> Standing:
     held = defaultdict(list)
-    for one in parts.get(session, ()):
+    for one in await _parts(connection, session, row):
         held[one["prescription_id"]].append(Session(**_shown(one, Session.model_fields)))
     kept = orjson.loads(row["standing"])
-    return Standing.model_validate(
+    standing = Standing.model_validate(
         {
             **kept,
             "hub": _shown(kept["hub"], Hub.model_fields),  # not all that is registered about it
             **_shown(row, KEPT_IN_ROW),
-            "contacts": [_shown(one, Contact.model_fields) for one in parts.get(contact, ())],
+            "contacts": [_shown(one, Contact.model_fields) for one in await _parts(connection, contact, row)],
             "prescriptions": [
                 _shown(one, Prescription.model_fields)
                 | {"categories": orjson.loads(one["categories"]), "sessions": held[one["id"]]}
-                for one in parts.get(prescription, ())
+                for one in await _parts(connection, prescription, row, by="issued_at")
             ],
-            "measures": [_shown(one, Measure.model_fields) for one in parts.get(measure, ())],
+            "measures": [_shown(one, Measure.model_fields) for one in await _parts(connection, measure, row)],
         }
     )
+    return Stored(dict(row), standing)
 
 
-async def _parts(connection: AsyncConnection, table: Table, row: RowMapping, by: str) -> Sequence[RowMapping]:
+async def _parts(connection: AsyncConnection, table: Table, row: RowMapping, by: str = "at") -> Sequence[RowMapping]:
     query = select(table).where(table.c.organisation == row["organisation"], table.c.referral_id == row["id"])
     return (await connection.execute(query.order_by(table.c[by], table.c.id))).mappings().all()
 

@@ -1,82 +1,78 @@
-"""The SQL of a team's referrals: how many stand how, which may need somebody, and all others by their last change."""
+"""The SQL of what a team and its manager see: the team's referrals, and how the service is taken up."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, exists, func, or_, select
+import orjson
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.schema import late, referral
+from gateway.ids import instant
+from gateway.store.schema import form_use, referral, resource, team_request
 
-NO_REFERRALS = ("draft", "entered-in-error")
-ASKS = ("delivery-failed", "info-requested")
-AWAITS_HUB = ("submitted", "received", "accepted", "allocated")  # the hub has promised a day
-NOTHING_TO_DO = '"actions_for_referrer":"no action needed'
+Json = dict[str, Any]
+
+MOST = 200  # referrals read for one page
+MOST_COUNTED = 100_000  # rows of a year
 
 
-@dataclass(frozen=True, slots=True)
-class Team:
-    """Whose referrals: of an organisation's team by any of its names, or of one referrer in it."""
+async def referrals_of(
+    connection: AsyncConnection,
+    organisation: str,
+    team: Collection[str],
+    *,
+    ended: Collection[str],
+    still_open: bool,
+    changed_since: datetime | None = None,
+    referrer: str | None = None,
+) -> list[tuple[Json, Json, Json]]:
+    """(standing, referral, Task) of the team's referrals that are open, or have ended; those changed last first, `MOST`
+    and one more at most. The standing lacks contacts, prescriptions and measures; the Task is its current version.
 
-    organisation: str
-    names: Sequence[str]
-    referrer: str | None = None
-
-    def has(self) -> ColumnElement[bool]:
-        its = and_(
-            referral.c.organisation == self.organisation,
-            referral.c.team.in_(self.names),
-            referral.c.status.not_in(NO_REFERRALS),
+    `team` are the names and codes by which senders call the team.
+    """
+    query = (
+        select(referral, resource.c.content.label("task"))
+        .join(
+            resource,
+            (resource.c.organisation == referral.c.organisation)
+            & (resource.c.type == "Task")
+            & (resource.c.id == referral.c.id)
+            & (resource.c.version == referral.c.version),
         )
-        return its & (referral.c.referrer == self.referrer) if self.referrer else its
+        .where(referral.c.organisation == organisation, referral.c.team.in_(sorted(team)))
+    )
+    query = query.where(referral.c.status.not_in(ended) if still_open else referral.c.status.in_(ended))
+    if changed_since:
+        query = query.where(referral.c.updated_at >= changed_since)
+    if referrer:
+        query = query.where(referral.c.referrer == referrer)
+    query = query.order_by(referral.c.updated_at.desc(), referral.c.id).limit(MOST + 1)
+    return [_read(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def count_by_status(connection: AsyncConnection, team: Team) -> dict[str, int]:
-    query = select(referral.c.status, func.count().label("how_many")).where(team.has()).group_by(referral.c.status)
-    return {row.status: row.how_many for row in await connection.execute(query)}
+def _read(row: RowMapping) -> tuple[Json, Json, Json]:
+    names = ("id", "version", "reference", "status", "submitted_at", "updated_at")
+    known = {name: instant(row[name]) if isinstance(row[name], datetime) else row[name] for name in names}
+    return orjson.loads(row["standing"]) | known, orjson.loads(row["content"]), orjson.loads(row["task"])
 
 
-async def may_press(
-    connection: AsyncConnection,
-    team: Team,
-    statuses: Collection[str],
-    ended_since: datetime,
-    sent_before: datetime,
-    limit: int,
-) -> Sequence[RowMapping]:
-    """Those that may need the referrer, or be overdue at the hub, of these statuses (none: of all); what is worst
-    first. The rows alone decide what is so."""
-    its_late = exists().where(late.c.organisation == referral.c.organisation, late.c.referral_id == referral.c.id)
-    ended = referral.c.status.startswith("closed-") & ~func.lower(referral.c.standing).contains(NOTHING_TO_DO)
-    told = or_(referral.c.status.in_(("not-accepted", "closed-unable-to-contact")), ended)
-    kinds = [
-        or_(referral.c.status.in_(ASKS), its_late),
-        and_(told, referral.c.updated_at >= ended_since),
-        and_(referral.c.status.in_(AWAITS_HUB), referral.c.submitted_at < sent_before),
-        referral.c.status == "on-hold",
-    ]
-    order = case(*((kind, place) for place, kind in enumerate(kinds)))
-    query = select(referral).where(team.has(), or_(*kinds))
-    if statuses:
-        query = query.where(referral.c.status.in_(statuses))
-    query = query.order_by(order, referral.c.submitted_at, referral.c.id).limit(limit)
-    return (await connection.execute(query)).mappings().all()
+async def taken_up(connection: AsyncConnection, organisation: str, since: datetime) -> Sequence[RowMapping]:
+    """(team, referrer, status, submitted_at, updated_at) of each referral that was sent since then."""
+    columns = [referral.c[name] for name in ("team", "referrer", "status", "submitted_at", "updated_at")]
+    query = select(*columns).where(referral.c.organisation == organisation, referral.c.submitted_at >= since)
+    return (await connection.execute(query.limit(MOST_COUNTED))).mappings().all()
 
 
-async def others(
-    connection: AsyncConnection,
-    team: Team,
-    statuses: Collection[str],
-    without: Sequence[str],
-    offset: int,
-    limit: int,
-) -> Sequence[RowMapping]:
-    """The referrals without these, the last changed first."""
-    query = select(referral).where(team.has())
-    if statuses:
-        query = query.where(referral.c.status.in_(statuses))
-    if without:
-        query = query.where(referral.c.id.not_in(without))
-    newest_first = query.order_by(referral.c.updated_at.desc(), referral.c.id.desc())
-    return (await connection.execute(newest_first.offset(offset).limit(limit))).mappings().all()
+async def writing_of(connection: AsyncConnection, organisation: str, since: datetime) -> Sequence[RowMapping]:
+    """(team, submitted_at, seconds, interactions) of each form that was opened since then."""
+    columns = [form_use.c[name] for name in ("team", "submitted_at", "seconds", "interactions")]
+    query = select(*columns).where(form_use.c.organisation == organisation, form_use.c.opened_at >= since)
+    return (await connection.execute(query.limit(MOST_COUNTED))).mappings().all()
+
+
+async def requests_of(connection: AsyncConnection, organisation: str) -> dict[str, int]:
+    """How many people asked for each team."""
+    query = select(team_request.c.team, func.count()).where(team_request.c.organisation == organisation)
+    return {row[0]: row[1] for row in await connection.execute(query.group_by(team_request.c.team))}

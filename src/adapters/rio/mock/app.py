@@ -13,12 +13,15 @@ from standardwebhooks import Webhook
 from adapters.rio.mock import tasks
 from adapters.rio.mock.chart import chart
 from adapters.rio.mock.events import Events, UnknownClient, send, tell
+from adapters.rio.mock.face import Face
 from adapters.rio.mock.faults import Faults, Rule, RuleFile, read_faults
 from adapters.rio.mock.fhir_door import fhir_door
 from adapters.rio.mock.fhir_reads import fhir_reads
+from adapters.rio.mock.filing import filing_door
 from adapters.rio.mock.mistakes import MockError
 from adapters.rio.mock.oauth import Signers, Tokens, oauth_door
 from adapters.rio.mock.pages import pages
+from adapters.rio.mock.records import records
 from adapters.rio.mock.smart import App, Smart, new_key, smart_door
 from adapters.rio.mock.soap_door import soap_door
 from adapters.rio.mock.state import Mock, sessions
@@ -97,8 +100,9 @@ def build_mock(
         mllp=mllp,
     )
     smart = smart_door(mock.smart, lambda request: mock.sign_ins.user(mock.store, request))
-    doors = (fhir_door(mock), oauth_door(mock.tokens, mock.smart), smart, fhir_reads(mock.store, mock.smart))
-    for door in (*doors, soap_door(mock), pages(mock), steering(mock)):
+    systems = (fhir_door(mock), soap_door(mock), oauth_door(mock.tokens, mock.smart), steering(mock))
+    launched = (smart, fhir_reads(mock.store, mock.smart), filing_door(mock.store, mock.smart))
+    for door in (*systems, *launched, pages(Face(mock)), records(Face(mock))):
         app.include_router(door)
     return app
 

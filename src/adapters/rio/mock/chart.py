@@ -1,7 +1,9 @@
-"""One person's record, gathered for the page and as JSON."""
+"""One person's record, gathered for the page and as JSON; and what a user may do to it there."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from adapters.rio.mock.contract import in_utc
 from adapters.rio.mock.store import Row, Store
 
 TASKS_OF_CLIENT = """
@@ -74,3 +76,13 @@ def caseload(store: Store) -> list[Row]:
         "   (SELECT max(SubNum) FROM ProgressNote WHERE NoteNum = n.NoteNum)) AS Unvalidated"
         " FROM Client ORDER BY FamilyName, GivenNames"
     )
+
+
+def validate_note(store: Store, client_id: str, number: int, hcp: str) -> None:
+    """Stands for the newest version of the note. Nothing happens to one that is validated or entered in error."""
+    store.change(
+        "UPDATE ProgressNote SET Validated = 1, VerifiedBy = ?1, VerifyDate = ?2 WHERE NoteNum = ?3 AND ClientID = ?4"
+        " AND SubNum = (SELECT max(SubNum) FROM ProgressNote WHERE NoteNum = ?3)"
+        " AND NOT Validated AND NOT EnteredInError",
+        hcp, in_utc(datetime.now(UTC)), number, client_id,
+    )  # fmt: skip

@@ -1,8 +1,5 @@
 """The FHIR door for the app that was launched: the patient of its token, their needs and alerts, and the user."""
 
-import base64
-import binascii
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -17,12 +14,13 @@ Json = dict[str, Any]
 
 CLIENT_IDS = "https://northdale.example/rio/client-id"
 USER_IDS = "https://northdale.example/rio/user"
+ODS_CODES = "https://fhir.nhs.uk/Id/ods-organization-code"
+TRUST, TRUST_NAME = "XND01", "Northdale Mental Health NHS Foundation Trust"
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 UK_CORE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"
 GENDERS = {"F": "female", "M": "male", "X": "other", "U": "unknown"}
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
-ABOUT_PATIENT = ("Condition", "Flag", "Observation")
-MOST_NOTE = 20_000  # characters
+ABOUT_PATIENT = ("Condition", "Consent", "Flag", "Observation")  # of two of them it holds none
 
 
 def fhir_reads(store: Store, smart: Smart) -> APIRouter:
@@ -38,18 +36,18 @@ def fhir_reads(store: Store, smart: Smart) -> APIRouter:
     @door.get("/Practitioner/{hcp}")
     async def read_practitioner(hcp: str, request: Request) -> Response:
         context = smart.context(request)
-        user = user_of(store, hcp)
-        if context is None:
-            return _unauthorised()
-        return _send(practitioner_of(user)) if user and context.hcp == hcp else _unknown()
+        if refusal := _refuse_user(context, "Practitioner"):
+            return refusal
+        user = user_of(store, hcp) if context and context.hcp == hcp else None
+        return _send(practitioner_of(user)) if user else _unknown()
 
     @door.get("/PractitionerRole")
     async def search_roles(request: Request) -> Response:
         context = smart.context(request)
-        if context is None:
-            return _unauthorised()
+        if refusal := _refuse_user(context, "PractitionerRole"):
+            return refusal
         asked = request.query_params.get("practitioner", "").rpartition("/")[2]
-        user = user_of(store, asked) if asked == context.hcp else None
+        user = user_of(store, asked) if context and context.hcp == asked else None
         return _found(request, [role_of(user)] if user else [])
 
     @door.get("/{type_}")
@@ -61,44 +59,7 @@ def fhir_reads(store: Store, smart: Smart) -> APIRouter:
             return refusal
         return _found(request, {"Condition": conditions, "Flag": flags}.get(type_, _none)(store, client_id))
 
-    @door.post("/DocumentReference")
-    async def file_note(request: Request) -> Response:
-        context = smart.context(request)
-        if context is None:
-            return _unauthorised()
-        if "patient/DocumentReference.c" not in context.scopes or context.client_id is None:
-            return outcome(403, "forbidden", "The token does not allow this.")
-        try:
-            document = orjson.loads(await request.body())
-            identifier = "|".join(document["identifier"][0][part] for part in ("system", "value"))
-            text = base64.b64decode(document["content"][0]["attachment"]["data"], validate=True).decode()
-            patient = document["subject"]["reference"]
-        except (ValueError, KeyError, IndexError, TypeError, binascii.Error):
-            return outcome(400, "structure", "A DocumentReference with identifier, subject and a text attachment.")
-        if patient.rpartition("Patient/")[2] != context.client_id:
-            return outcome(403, "forbidden", "The token is for another patient.")
-        if not text.strip() or len(text) > MOST_NOTE:
-            return outcome(422, "business-rule", f"A note has 1 to {MOST_NOTE} characters.")
-        number, created = _file(store, context, identifier, text)
-        headers = {"Location": f"{base_of(request)}/FHIR/R4/DocumentReference/{number}"}
-        return Response(b"", 201 if created else 200, headers)
-
     return door
-
-
-def _file(store: Store, context: Context, identifier: str, text: str) -> tuple[int, bool]:
-    """The number of the note, and whether it is new: the same identifier is the same note."""
-    with store.transaction():
-        if held := store.one("SELECT NoteNum FROM FiledNote WHERE Identifier = ?", identifier):
-            return int(held["NoteNum"]), False
-        last = store.one("SELECT max(NoteNum) AS NoteNum FROM ProgressNote") or {}
-        number, at = int(last["NoteNum"] or 0) + 1, datetime.now(UTC).isoformat(timespec="seconds")
-        flags_ = dict.fromkeys(("Significant", "ThirdPartyInfo", "RiskRelated", "HTMLIncluded"), 0)
-        row = {"NoteNum": number, "SubNum": 1, "ClientID": context.client_id, "NoteDateTime": at, "EnteredAt": at}
-        written = {"EnteredBy": context.hcp, "NoteType": "SOCPRES", "SubNoteType": "UPDATE", "NoteText": text}
-        store.insert("ProgressNote", row | written | flags_)
-        store.insert("FiledNote", {"Identifier": identifier, "NoteNum": number})
-    return number, True
 
 
 def patient_of(store: Store, client: Row) -> Json:
@@ -144,7 +105,7 @@ def patient_of(store: Store, client: Row) -> Json:
         needed = {"url": "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"}
         patient["extension"] = [needed | {"valueBoolean": bool(held["Interpreter"])}]
     if client["GPCode"]:
-        practice = {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": client["GPCode"]}
+        practice = {"system": ODS_CODES, "value": client["GPCode"]}
         patient["generalPractitioner"] = [{"type": "Organization", "identifier": practice, "display": client["GPName"]}]
     return patient
 
@@ -155,23 +116,28 @@ def practitioner_of(user: Row) -> Json:
         "id": user["HCP"],
         "identifier": [{"system": USER_IDS, "value": user["HCP"]}],
         "name": [{"text": user["Name"]}],
+        **_telecom(user),
     }
 
 
 def role_of(user: Row) -> Json:
-    telecom = [
-        {"system": kind.lower(), "value": user[kind], "use": "work"} for kind in ("Phone", "Email") if user[kind]
-    ]
+    trust = {"type": "Organization", "identifier": {"system": ODS_CODES, "value": TRUST}, "display": TRUST_NAME}
     team = {"identifier": {"system": "https://northdale.example/rio/team", "value": user["Team"]}}
     return {
         "resourceType": "PractitionerRole",
         "id": user["HCP"],
         "active": True,
         "practitioner": {"reference": f"Practitioner/{user['HCP']}", "display": user["Name"]},
+        "organization": trust,
         "code": [{"text": user["Role"]}],
         "healthcareService": [team | {"display": user["TeamName"]}],
-        **({"telecom": telecom} if telecom else {}),
+        **_telecom(user),
     }
+
+
+def _telecom(user: Row) -> Json:
+    told = [{"system": kind.lower(), "value": user[kind], "use": "work"} for kind in ("Phone", "Email") if user[kind]]
+    return {"telecom": told} if told else {}
 
 
 def conditions(store: Store, client_id: str) -> list[Json]:
@@ -212,13 +178,21 @@ def _none(_store: Store, _client_id: str) -> list[Json]:
 
 def _refuse(context: Context | None, client_id: str) -> Response | None:
     if context is None:
-        return _unauthorised()
+        return unauthorised()
     if context.client_id != client_id or "patient/*.rs" not in context.scopes:
         return outcome(403, "forbidden", "The token is for another patient, or does not allow this.")
     return None
 
 
-def _unauthorised() -> Response:
+def _refuse_user(context: Context | None, type_: str) -> Response | None:
+    if context is None:
+        return unauthorised()
+    if f"user/{type_}.rs" not in context.scopes:
+        return outcome(403, "forbidden", f"The token does not have the scope user/{type_}.rs.")
+    return None
+
+
+def unauthorised() -> Response:
     answer = outcome(401, "login", "A bearer token of a launch is required.")
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
@@ -233,7 +207,14 @@ def _send(resource: Json) -> Response:
 
 
 def _found(request: Request, resources: list[Json]) -> Response:
-    base = f"{base_of(request)}/FHIR/R4"
-    entries = [{"fullUrl": f"{base}/{one['resourceType']}/{one['id']}", "resource": one} for one in resources]
+    return _send(bundle(resources, f"{base_of(request)}/FHIR/R4"))
+
+
+def bundle(resources: list[Json], base: str | None = None) -> Json:
+    """A searchset of them, with their addresses where the `base` is known."""
+    entries = [
+        ({"fullUrl": f"{base}/{one['resourceType']}/{one['id']}"} if base else {}) | {"resource": one}
+        for one in resources
+    ]
     listed = {"entry": entries} if entries else {}
-    return _send({"resourceType": "Bundle", "type": "searchset", "total": len(entries)} | listed)
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries)} | listed

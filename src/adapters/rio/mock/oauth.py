@@ -31,8 +31,8 @@ class Signers:
     keys: KeySet
     _seen: set[str] = field(default_factory=set)
 
-    def check(self, form: dict[str, list[str]], token_url: str) -> None:
-        """Raises NotGranted."""
+    def check(self, form: dict[str, list[str]], token_url: str, client_id: str | None = None) -> None:
+        """With a `client_id` only that client's assertion counts. Raises NotGranted."""
         if form.get("client_assertion_type") != [ASSERTION_TYPE]:
             raise NotGranted("invalid_request", f"client_assertion_type must be {ASSERTION_TYPE}.")
         try:
@@ -44,6 +44,8 @@ class Signers:
             raise NotGranted("invalid_client", f"exp must be at most {LONGEST_SECONDS} seconds ahead.")
         if not isinstance(claims.get("jti"), str) or claims.get("iss") != claims.get("sub"):
             raise NotGranted("invalid_client", "jti must be there, and iss and sub the client id.")
+        if client_id is not None and claims["iss"] != client_id:
+            raise NotGranted("invalid_client", "iss and sub must be the client_id that is registered here.")
         if claims["jti"] in self._seen:
             raise NotGranted("invalid_client", "The assertion was used before.")
         self._seen.add(claims["jti"])
@@ -107,7 +109,7 @@ def oauth_door(tokens: Tokens | None, smart: Smart) -> APIRouter:
         if form.get("grant_type") != ["authorization_code"]:
             raise NotGranted("unsupported_grant_type", "grant_type must be client_credentials or authorization_code.")
         if signers:
-            signers.check(form, token_url)
+            signers.check(form, token_url, smart.app.client_id)
         elif form.get("client_id") != [smart.app.client_id]:
             raise NotGranted("invalid_client", "client_id is not that of a registered app.")
         return smart.redeem(form, base_of(request))
@@ -128,7 +130,7 @@ def oauth_door(tokens: Tokens | None, smart: Smart) -> APIRouter:
             "jwks_uri": f"{base}/oauth2/jwks",
             "authorization_endpoint": f"{base}/oauth2/authorize",
             "token_endpoint": f"{base}/oauth2/token",
-            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],  # none: public clients
             "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
             "grant_types_supported": ["authorization_code", "client_credentials"],
             "code_challenge_methods_supported": ["S256"],

@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
+import re
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +24,8 @@ SCOPES = {
     "launch", "openid", "fhirUser", "patient/*.rs", "user/Practitioner.rs", "user/PractitionerRole.rs",
     "patient/DocumentReference.c",
 }  # fmt: skip
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # an SHA-256 (RFC 7636, 4.2)
+VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636, 4.1
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -44,11 +47,15 @@ class App:
 
 @dataclass(frozen=True)
 class Context:
-    """Who launched, about whom (None: about nobody), and until when what holds it is good (monotonic seconds)."""
+    """Who launched, about whom (None: about nobody), and until when what holds it is good (monotonic seconds).
+
+    `app_context` is what a card gave its link, for the app alone to understand.
+    """
 
     hcp: str
     client_id: str | None
     until: float
+    app_context: str | None = None
     scopes: frozenset[str] = frozenset()
     challenge: str = ""
     nonce: str | None = None
@@ -65,11 +72,20 @@ class Smart:
     access: dict[str, Context] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)  # code -> the token it gave, which ends when it comes again
 
-    def launch(self, user: Row, client_id: str | None, base: str) -> str:
+    def launch(self, user: Row, client_id: str | None, base: str, app_context: str | None = None) -> str:
         """The address that opens the app about this client."""
+        self._forget()
         opaque = secrets.token_urlsafe(24)
-        self.launches[opaque] = Context(user["HCP"], client_id, time.monotonic() + LAUNCH_SECONDS)
+        until = time.monotonic() + LAUNCH_SECONDS
+        self.launches[opaque] = Context(user["HCP"], client_id, until, app_context)
         return f"{self.app.gateway}/launch?{urlencode({'iss': f'{base}/FHIR/R4', 'launch': opaque})}"
+
+    def _forget(self) -> None:
+        """What is over, so that a mock which runs for weeks does not grow."""
+        for held in (self.launches, self.codes, self.access):
+            for name in [name for name, one in held.items() if one.until < time.monotonic()]:
+                del held[name]
+        self.used = {code: token for code, token in self.used.items() if token in self.access}
 
     def authorize(self, given: dict[str, str], user: Row, base: str) -> str:
         """The code. Raises NotGranted."""
@@ -78,16 +94,14 @@ class Smart:
             raise NotGranted("invalid_request", "This launch is over, was used, or is another user's.")
         if given.get("response_type") != "code" or given.get("aud") != f"{base}/FHIR/R4":
             raise NotGranted("invalid_request", "response_type must be code, and aud this FHIR server.")
-        if given.get("code_challenge_method") != "S256" or len(given.get("code_challenge", "")) != 43:
+        if given.get("code_challenge_method") != "S256" or not CHALLENGE.fullmatch(given.get("code_challenge", "")):
             raise NotGranted("invalid_request", "PKCE with S256 is needed.")
         if len(given.get("state", "")) < 22:
             raise NotGranted("invalid_request", "state must have 122 bits at least.")
         scopes = frozenset(given.get("scope", "").split()) & SCOPES
         code = secrets.token_urlsafe(24)
-        until = time.monotonic() + CODE_SECONDS
-        self.codes[code] = Context(
-            launch.hcp, launch.client_id, until, scopes, given["code_challenge"], given.get("nonce")
-        )
+        until, challenge = time.monotonic() + CODE_SECONDS, given["code_challenge"]
+        self.codes[code] = replace(launch, until=until, scopes=scopes, challenge=challenge, nonce=given.get("nonce"))
         return code
 
     def redeem(self, form: dict[str, list[str]], issuer: str) -> dict[str, Any]:
@@ -98,12 +112,14 @@ class Smart:
             self.access.pop(self.used.pop(code, ""), None)
             raise NotGranted("invalid_grant", "The code is unknown, over, or was used before.")
         verifier = form.get("code_verifier", [""])[0]
+        if not VERIFIER.fullmatch(verifier):
+            raise NotGranted("invalid_grant", "code_verifier must have 43 to 128 characters of RFC 7636.")
         digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         if form.get("redirect_uri") != [self.app.redirect_uri] or not secrets.compare_digest(digest, context.challenge):
             raise NotGranted("invalid_grant", "redirect_uri or code_verifier is not that of the code.")
         token = secrets.token_urlsafe(24)
         self.used[code] = token
-        self.access[token] = Context(context.hcp, context.client_id, time.monotonic() + ACCESS_SECONDS, context.scopes)
+        self.access[token] = replace(context, until=time.monotonic() + ACCESS_SECONDS)
         answer: dict[str, Any] = {
             "access_token": token,
             "token_type": "Bearer",
@@ -113,6 +129,8 @@ class Smart:
         }
         if context.client_id:
             answer["patient"] = context.client_id
+        if context.app_context:
+            answer["appContext"] = context.app_context
         if "openid" in context.scopes:
             answer["id_token"] = self._id_token(context, issuer)
         return answer

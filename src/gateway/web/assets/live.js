@@ -16,7 +16,9 @@ function nameOf(one) { // to find it when drawn anew
 function draw(html) {
   const focus = document.activeElement, name = live.contains(focus) && nameOf(focus);
   const opened = new Map(all("details").map((one) => [nameOf(one), one.open]));
+  const copied = new Map(all("[data-copied]").map((one) => [one.dataset.copied, one.textContent]));
   live.innerHTML = html;
+  for (const one of all("[data-copied]")) one.textContent = copied.get(one.dataset.copied) ?? "";
   for (const one of all("details")) one.open = opened.get(nameOf(one)) ?? one.open;
   if (name) all(focus.tagName).find((one) => nameOf(one) === name)?.focus({ preventScroll: true });
 }

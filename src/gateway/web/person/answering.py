@@ -51,7 +51,7 @@ async def send_words(request: Request) -> Response:
     except TOLD as refusal:
         text = SENT_BEFORE if isinstance(refusal, Conflict) else refusal.issues[0].text
         return await page_of(request, session, Trouble(shown.view.id, "answer", text, written, refusal.status))
-    return go(f"{session.path}?done={'answered' if asked else 'sent'}#r-{shown.view.id}")
+    return go(f"{session.path}?done={'answered' if asked else 'sent'}")
 
 
 def _problem(written: str, asked: bool) -> str | None:

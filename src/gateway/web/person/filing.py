@@ -49,7 +49,7 @@ async def file_note(request: Request) -> Response:
     except EprTrouble as trouble:
         log.warning("note not filed", epr=session.epr["id"], reason=str(trouble))
         return await page_of(request, session, Trouble(shown.view.id, "note", NOT_FILED, status=502))
-    return go(f"{session.path}?done=filed#r-{shown.view.id}")
+    return go(f"{session.path}?done=filed")
 
 
 def document(session: LaunchSession, shown: Shown, at: str) -> Json:

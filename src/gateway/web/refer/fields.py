@@ -22,6 +22,7 @@ class Option:
     value: str
     text: str
     hint: str | None = None
+    words: str | None = None  # other words by which it is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,10 @@ def _field(item: Json, answers: Answers, told: Mapping[str, str], hubs: list[Opt
 def _options(item: Json) -> list[Option]:
     if item["type"] == "boolean":
         return [Option("yes", "Yes"), Option("no", "No")]
-    hints = vocabulary(HELP[item["linkId"]]).definitions if item["linkId"] in HELP else {}
+    known = vocabulary(HELP[item["linkId"]]) if item["linkId"] in HELP else None
+    hints, words = (known.definitions, known.search_words) if known else ({}, {})
     codings = [one["valueCoding"] for one in item.get("answerOption", [])]
-    return [Option(one["code"], one["display"], hints.get(one["code"])) for one in codings]
+    return [Option(one["code"], one["display"], hints.get(one["code"]), words.get(one["code"])) for one in codings]
 
 
 def _control(item: Json) -> str:

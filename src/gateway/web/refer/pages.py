@@ -72,9 +72,11 @@ async def save(request: Request) -> Response:
 @launch_page
 async def discard(request: Request) -> Response:
     session, form = await _read(request)
-    async with request.app.state.gateway.store.transaction() as connection:
-        await drop_draft(connection, session.organisation, first(form, "draft"))
-    return go(f"{session.path}")
+    draft = await find_draft(request, session)
+    if draft and draft.id == first(form, "draft"):  # an id that was put in by hand may be somebody else's
+        async with request.app.state.gateway.store.transaction() as connection:
+            await drop_draft(connection, session.organisation, draft.id)
+    return go(session.path)
 
 
 @launch_page
