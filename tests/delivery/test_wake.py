@@ -161,3 +161,25 @@ async def _register(store: Store, name: str) -> None:
 
 async def _delivered(due: Any, expected: list[str]) -> bool:
     return bool(await due.states() == expected)
+
+
+@pytest.mark.parametrize("works", [False, True])
+async def test_pages_open_anywhere_are_woken_by_what_any_process_commits(due: Any, other: Store, works: bool) -> None:
+    """Servers that deliver and those that do not, as the one that commits and as the one that has the page."""
+    async with watching(due.store, works=works), watching(other, works=not works):
+        await asyncio.sleep(0.3)
+        other.changed.clear()
+        await due.destination("https://epr.example/FHIR/R4")
+        async with asyncio.timeout(1):
+            await other.changed.wait()
+
+
+async def test_what_is_heard_is_not_told_again(due: Any, other: Store) -> None:
+    async with watching(due.store, works=True), watching(other, works=True):
+        await due.destination("https://epr.example/FHIR/R4")
+        await asyncio.sleep(0.6)
+        due.store.changed.clear()
+        other.changed.clear()
+        await asyncio.sleep(0.6)
+        assert not due.store.changed.is_set()
+        assert not other.changed.is_set()

@@ -1,7 +1,8 @@
 """What a team sees of its referrals, and its manager of how the service is taken up."""
 
+import csv
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.refer.test_form import send, written
 
 from gateway.ids import now
 from gateway.store.schema import form_use, referral
+from gateway.web.team.adoption import reply_was_due
 
 
 @pytest.fixture
@@ -191,3 +193,51 @@ async def test_forms_are_counted_apart_from_what_systems_send(launcher: Launcher
 
     assert teams == ["Recovery Team North"] * 2
     assert table[1].startswith("Recovery Team North,2,1,1,1,")
+
+
+async def test_what_waits_the_longest_is_not_lost_behind_many_that_have_changed_since(
+    launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.store.teams.MOST", 2)
+    monkeypatch.setattr("gateway.web.team.referrals.MOST", 2)
+    waits = await refer(launcher)
+    others = [await refer(launcher, patient="12345") for _ in range(3)]
+    for other in others:
+        await move(launcher, other, "received", "accepted")
+    async with launcher.running.store.transaction() as connection:
+        old = {"submitted_at": now() - timedelta(days=20), "updated_at": now() - timedelta(days=20)}
+        await connection.execute(update(referral).where(referral.c.id == waits).values(old))
+
+    page = (await (await team_of(launcher)).get("/team")).text
+
+    assert page.index("Overdue at the hub") < page.index("HARROW, Margaret Anne")
+    assert "There are more than the 2 that are shown here" in page
+
+
+async def test_a_person_who_could_not_be_reached_needs_the_referrer(launcher: Launcher) -> None:
+    referral_id = await refer(launcher)
+    async with launcher.running.store.transaction() as connection:
+        closed = update(referral).where(referral.c.id == referral_id).values(status="closed-unable-to-contact")
+        await connection.execute(closed)
+
+    assert "Needs you" in (await (await team_of(launcher)).get("/team")).text
+
+
+async def test_what_a_hub_has_let_lie_is_counted_and_the_months_are_in_the_table(launcher: Launcher) -> None:
+    lying, _ = await refer(launcher), await refer(launcher, patient="12345")
+    async with launcher.running.store.transaction() as connection:
+        old = update(referral).where(referral.c.id == lying).values(submitted_at=now() - timedelta(days=20))
+        await connection.execute(old)
+
+    table = (await (await team_of(launcher)).get("/adoption?as=csv")).text
+    [figures] = csv.DictReader(table.splitlines())
+
+    assert figures["overdue"] == "1"
+    assert sum(int(count) for name, count in figures.items() if name[:2] == "20") == 2
+
+
+@pytest.mark.parametrize(
+    ("today", "latest"), [("2026-03-09", "2026-03-01"), ("2026-03-10", "2026-03-02"), ("2026-03-14", "2026-03-08")]
+)
+def test_the_days_that_a_hub_has_to_reply_are_working_days(today: str, latest: str) -> None:
+    assert reply_was_due(5, date.fromisoformat(today)) == date.fromisoformat(latest)

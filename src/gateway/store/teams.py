@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import instant
-from gateway.store.schema import form_use, referral, resource, team_request
+from gateway.store.schema import form_use, late, referral, resource, team_request
 
 Json = dict[str, Any]
 
+ASKS = ("delivery-failed", "info-requested", "not-accepted", "closed-unable-to-contact")
+PROMISED = ("submitted", "received", "accepted", "allocated", "on-hold")  # to be looked at by a day
 MOST = 200  # referrals read for one page
 MOST_COUNTED = 100_000  # rows of a year
 
@@ -28,7 +30,9 @@ async def referrals_of(
     referrer: str | None = None,
 ) -> list[tuple[Json, Json, Json]]:
     """(standing, referral, Task) of the team's referrals that are open, or have ended; those changed last first, `MOST`
-    and one more at most. The standing lacks contacts, prescriptions and measures; the Task is its current version.
+    and one more at most. Before them, unless all that have ended are asked for, come those that ask something of the
+    referrer, then those whose hub has promised a day, the longest waiting first. The standing lacks contacts,
+    prescriptions and measures; the Task is its current version.
 
     `team` are the names and codes by which senders call the team.
     """
@@ -48,8 +52,16 @@ async def referrals_of(
         query = query.where(referral.c.updated_at >= changed_since)
     if referrer:
         query = query.where(referral.c.referrer == referrer)
+    if still_open or changed_since:
+        query = query.order_by(*_by_need())
     query = query.order_by(referral.c.updated_at.desc(), referral.c.id).limit(MOST + 1)
     return [_read(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _by_need() -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    not_told = exists().where(late.c.organisation == referral.c.organisation, late.c.referral_id == referral.c.id)
+    place = case((or_(referral.c.status.in_(ASKS), not_told), 0), (referral.c.status.in_(PROMISED), 1), else_=2)
+    return place, case((place == 1, referral.c.submitted_at))
 
 
 def _read(row: RowMapping) -> tuple[Json, Json, Json]:
@@ -59,8 +71,8 @@ def _read(row: RowMapping) -> tuple[Json, Json, Json]:
 
 
 async def taken_up(connection: AsyncConnection, organisation: str, since: datetime) -> Sequence[RowMapping]:
-    """(team, referrer, status, submitted_at, updated_at) of each referral that was sent since then."""
-    columns = [referral.c[name] for name in ("team", "referrer", "status", "submitted_at", "updated_at")]
+    """(team, referrer, hub_id, status, submitted_at) of each referral that was sent since then."""
+    columns = [referral.c[name] for name in ("team", "referrer", "hub_id", "status", "submitted_at")]
     query = select(*columns).where(referral.c.organisation == organisation, referral.c.submitted_at >= since)
     return (await connection.execute(query.limit(MOST_COUNTED))).mappings().all()
 

@@ -50,7 +50,9 @@ def listed(standing: Json, referral: Json, task: Json, today: date) -> Listed:
 
 
 def _group(view: ReferralView) -> Group:
-    urgent = view.status in {"delivery-failed", "info-requested"}
+    urgent = view.status in {"delivery-failed", "info-requested"} or (
+        view.status == "closed-unable-to-contact" and not view.hidden
+    )
     if view.undelivered or urgent or (view.next is not None and view.next.is_yours):
         return "yours"
     return "overdue" if view.next is not None and view.next.overdue else "others"

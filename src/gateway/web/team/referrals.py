@@ -64,4 +64,6 @@ async def _find(gateway: Gateway, session: LaunchSession, *, mine: bool, ended: 
         late = [] if ended else await read(still_open=False, changed_since=moment - RECENT)
     shown = [listed(*row, today) for row in rows[:MOST] if row[0]["status"] != "entered-in-error"]
     closed = [listed(*row, today) for row in late[:MOST] if row[0]["status"] != "entered-in-error"]
-    return [*(one for one in closed if one.group == "yours"), *shown], len(rows) > MOST
+    found = [*(one for one in closed if one.group == "yours"), *shown]
+    found.sort(key=lambda one: one.view.updated_at, reverse=True)
+    return found, max(len(rows), len(late)) > MOST
