@@ -63,6 +63,23 @@ async def view_person(gateway: Gateway, organisation: str, patient: Json) -> Vie
     at = now()
     today = uk_moment(instant(at)).date()
     ids, in_doubt = await find_referrals(gateway, organisation, patient, today)
+    shown = await _show_all(gateway, organisation, ids, patient, at)
+    shown.sort(key=lambda one: not one.view.is_open)
+    return Viewed(
+        at,
+        [one for one in shown if one.view.state != "mistake"],
+        [one for one in shown if one.view.state == "mistake"],
+        in_doubt,
+    )
+
+
+async def view_sent(gateway: Gateway, organisation: str, patient: Json, referral_id: str) -> Shown:
+    """One that was sent from this Patient's own window, however much is in doubt about who else they are."""
+    return (await _show_all(gateway, organisation, [referral_id], patient, now()))[0]
+
+
+async def _show_all(gateway: Gateway, organisation: str, ids: list[str], patient: Json, at: datetime) -> list[Shown]:
+    today = uk_moment(instant(at)).date()
     late = at - timedelta(seconds=gateway.settings.late_seconds)
     sensitive = is_restricted(patient)
     shown = []
@@ -76,13 +93,7 @@ async def view_person(gateway: Gateway, organisation: str, patient: Json) -> Vie
             stored = await referrals.load(connection, organisation, id_)
             assert stored is not None  # rows are never deleted
             shown.append(await _show(connection, stored, listeners, today, late, sensitive))
-    shown.sort(key=lambda one: not one.view.is_open)
-    return Viewed(
-        at,
-        [one for one in shown if one.view.state != "mistake"],
-        [one for one in shown if one.view.state == "mistake"],
-        in_doubt,
-    )
+    return shown
 
 
 async def find_referrals(gateway: Gateway, organisation: str, patient: Json, today: date) -> tuple[list[str], bool]:

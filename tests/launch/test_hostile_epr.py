@@ -220,7 +220,13 @@ async def test_any_patient_gives_a_page_and_a_form(launched: Launched, changed: 
         assert "<script>alert" not in shown.text
     form = (await http.get(f"{path}/refer")).text
     proof, draft = (form.split(f'name="{name}" value="')[1].split('"')[0] for name in ("proof", "draft"))
-    fields = {"proof": proof, "draft": draft, "reason": "loneliness", "risk": "none-known", "consent": "permit"}
+    fields = {
+        "proof": proof,
+        "draft": draft,
+        "reason": "financial-and-debt-advice",
+        "risk": "none-known",
+        "consent": "permit",
+    }
     same = {"Sec-Fetch-Site": "same-origin"}
     checked = await http.post(f"{path}/refer", data=fields | {"urgency": "routine"}, headers=same)
     assert checked.status_code in {303, 422}, checked.text

@@ -270,7 +270,7 @@ async def test_script_in_any_field_is_shown_as_it_was_written_and_does_nothing(l
 async def test_the_page_of_what_was_sent_shows_only_ones_own(launcher: Launcher) -> None:
     one, other = await launcher.open(), await launcher.open(user="TLINDQ", name="Mr Tor Lindqvist", patient="0045678")
     page = await send(one)
-    referral_id = str(page.url).rpartition("/")[2]
+    referral_id = page.url.path.rpartition("/")[2]
 
     strange = await other.get(f"/refer/sent/{referral_id}")
     unknown = await one.get("/refer/sent/no-such-id")

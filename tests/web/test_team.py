@@ -39,7 +39,7 @@ async def move(launcher: Launcher, referral_id: str, *steps: str, **more: Any) -
 
 async def refer(launcher: Launcher, **changed: Any) -> str:
     page = await send(await launcher.open(**changed))
-    return str(page.url).rpartition("/")[2]
+    return page.url.path.rpartition("/")[2]
 
 
 async def test_what_needs_the_clinician_comes_first(launcher: Launcher) -> None:

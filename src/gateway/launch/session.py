@@ -20,6 +20,7 @@ from gateway.arrival import Gateway
 from gateway.errors import Forbidden, GatewayError, NotFound
 from gateway.ids import new_id, now
 from gateway.platform.exchange import ID
+from gateway.privacy import withhold
 from gateway.security import Caller
 from gateway.store.launched import end_session, open_session, prolong_session, read_session
 from gateway.telemetry import RequestContext
@@ -68,6 +69,10 @@ class LaunchSession:
     def path(self) -> str:
         return f"{PATH}/{self.id}"
 
+    def receipt(self, referral_id: str) -> str:
+        """Shows that a referral was sent from this window; what is in an address may be anybody's."""
+        return hmac.new(self.proof.encode(), referral_id.encode(), hashlib.sha256).hexdigest()[:32]
+
     @property
     def is_active(self) -> bool:
         """Whether the user's team takes part."""
@@ -105,6 +110,8 @@ async def open_for(
     """Opens a session and sends the browser to its page, where `referral_id` comes into view. `content` has user,
     team_name, patient, needs_banner, encounter, scopes and suggested, as `LaunchSession` shows them."""
     gateway: Gateway = request.app.state.gateway
+    if content["patient"]:
+        content = content | {"patient": withhold(content["patient"])}  # as of whatever else is stored of a person
     request.state.caller = _caller(request, organisation, epr, content["user"]["name"])  # whom the audit names
     secret, moment = secrets.token_urlsafe(32), now()
     row = {

@@ -1,5 +1,6 @@
 """{session}/refer: the form, the review, and what comes next. All works without script, and a draft is kept."""
 
+import hmac
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +13,9 @@ from gateway.errors import GatewayError, NotFound, Rejected
 from gateway.ids import now
 from gateway.launch.session import PATH, LaunchSession, admit, require_patient
 from gateway.platform.exchange import ID
+from gateway.privacy import is_restricted
 from gateway.store.drafts import drop_draft
-from gateway.viewing import view_person
+from gateway.viewing import view_person, view_sent
 from gateway.web.forms import Form, first, read_launched_form
 from gateway.web.launched import launch_page
 from gateway.web.page import HEADERS, go, show, uk_time
@@ -25,6 +27,10 @@ from mappings.form import Answers, Problem, Unsendable, answers_from_form, probl
 from mappings.view import PersonView, person_of
 
 Json = dict[str, Any]
+NOT_KEPT = (
+    "This person's record is restricted, so no phone number of theirs is kept or sent. Tell the hub by phone how to "
+    "reach them, or select another way to contact them"
+)
 WRITTEN = ("situation", "what-matters", "risk-detail", "communication-needs", "contact-times", "consent-reason")
 
 
@@ -53,6 +59,8 @@ async def take_form(request: Request) -> Response:
     if isinstance(draft, Response):
         return draft
     found = _problems(request, session, draft.answers)
+    if first(form, "phone").strip() and is_restricted(require_patient(session)):
+        found = [*(one for one in found if one.link_id != "phone"), Problem("phone", NOT_KEPT)]
     if found:
         return await _form(request, session, draft, found)
     return go(f"{session.path}/refer/review")
@@ -98,7 +106,7 @@ async def send_referral(request: Request) -> Response:
         return gone
     draft = await find_draft(request, session)
     if draft is None or draft.id != first(form, "draft"):
-        return go(f"{session.path}/refer")
+        return await _sent_already(request, session, form) or go(f"{session.path}/refer")
     if found := _problems(request, session, draft.answers):
         return await _form(request, session, draft, found)
     if first(form, "version") != draft.version:
@@ -109,17 +117,22 @@ async def send_referral(request: Request) -> Response:
         return await _form(request, session, draft, missing.problems)
     except Rejected as refusal:
         return _review(request, session, draft, refusal)
-    return go(f"{session.path}/refer/sent/{referral_id}")
+    return _to_sent(session, referral_id)
 
 
 @launch_page
 async def show_sent(request: Request) -> Response:
     session = await admit(request)
     gateway: Gateway = request.app.state.gateway
-    viewed = await view_person(gateway, session.organisation, require_patient(session))
-    shown = viewed.find(str(request.path_params["referral"]))
-    if shown is None:
-        raise NotFound("There is no referral of this person at this address.")
+    id_, patient = str(request.path_params["referral"]), require_patient(session)
+    if hmac.compare_digest(request.query_params.get("receipt", "").encode(), session.receipt(id_).encode()):
+        shown = await view_sent(gateway, session.organisation, patient, id_)
+    else:
+        viewed = await view_person(gateway, session.organisation, patient)
+        found = viewed.find(id_)
+        if found is None:
+            raise NotFound("There is no referral of this person at this address.")
+        shown = found
     return show(
         "refer-sent.html",
         framed_by=session.epr["origins"],
@@ -144,13 +157,19 @@ async def _sent_already(request: Request, session: LaunchSession, form: Form) ->
     gateway: Gateway = request.app.state.gateway
     draft_id = first(form, "draft")
     sent = await find_sent(gateway, session.organisation, draft_id) if ID.fullmatch(draft_id) else None
-    return go(f"{session.path}/refer/sent/{sent}") if sent else None
+    return _to_sent(session, sent) if sent else None
+
+
+def _to_sent(session: LaunchSession, referral_id: str) -> Response:
+    return go(f"{session.path}/refer/sent/{referral_id}?receipt={session.receipt(referral_id)}")
 
 
 async def _kept(request: Request, session: LaunchSession, form: Form) -> Draft | Response:
     """The draft with what is in the form, begun anew when it was thrown away meanwhile; where to go when it was sent,
     before this or at the same moment."""
     answers = _answers(form)
+    if is_restricted(require_patient(session)):
+        answers.pop("phone", None)
     gone = await _sent_already(request, session, form)
     while gone is None:
         if draft := await keep_draft(request, session, answers, form):
