@@ -5,28 +5,33 @@ import re
 from typing import Any
 
 from adapters.smart.client import EprTrouble, SmartEprs
+from gateway.errors import Unreadable
 from gateway.ids import instant, now
 from gateway.launch.session import User
-from gateway.validation import check
+from gateway.validation import check, dump, parse
 from mappings.current import holds
 from mappings.words import name_in_full
 
 Json = dict[str, Any]
 
 FHIR_USER = re.compile(r"(?:.*/)?(Practitioner|PractitionerRole)/([A-Za-z0-9.-]{1,64})")
+MOST_IDENTIFIERS = 100  # thousands keep PostgreSQL busy for longer than a minute, looking for who it may be
 FORM_READS = ("Condition", "Flag", "Observation")
 
 
 async def read_patient(eprs: SmartEprs, epr: Json, token: str, id_: str) -> Json:
     """Who the launch is about. Raises EprTrouble."""
-    return await _read(eprs, epr, token, "Patient", id_)
+    patient = await _read(eprs, epr, token, "Patient", id_)
+    if len(patient.get("identifier", [])) > MOST_IDENTIFIERS:
+        raise EprTrouble("The Patient has more identifiers than anybody has.")
+    return patient
 
 
 async def _read(eprs: SmartEprs, epr: Json, token: str, type_: str, id_: str) -> Json:
     found = await eprs.read(epr, token, type_, id_)
     if found.get("id") != id_:
         raise EprTrouble(f"Reading {type_} gave another one.")
-    if check(found):
+    if not _is_valid(found):
         raise EprTrouble(f"The {type_} is not valid FHIR R4.")
     return found
 
@@ -37,7 +42,16 @@ async def _search(eprs: SmartEprs, epr: Json, token: str, type_: str, **given: s
         found = await eprs.search(epr, token, type_, **given)
     except EprTrouble:
         return []
-    return [one for one in found if not check(one)]
+    return [one for one in found if _is_valid(one)]
+
+
+def _is_valid(resource: Json) -> bool:
+    """By FHIR R4, its characters too: there are some that PostgreSQL does not keep."""
+    try:
+        parse(dump(resource))
+    except Unreadable:
+        return False
+    return not check(resource)
 
 
 async def read_user(eprs: SmartEprs, epr: Json, token: str, fhir_user: str) -> tuple[User, list[str]]:
