@@ -151,6 +151,7 @@ async def test_each_page_is_in_the_audit_with_who_read_it(launcher: Launcher) ->
         rows = (await connection.execute(select(audit).where(audit.c.action == "GET /app/p/{session}/refer"))).all()
         [session] = (await connection.execute(select(launch_session))).all()
     assert [(row.client_id, row.person, row.outcome) for row in rows] == [("demo-epr", "Dr Amara Osei", 200)]
+    assert rows[0].target == "northdale-rio-pages: Patient/0012345 by Practitioner/AOSEI"
     assert session.token is None
 
 

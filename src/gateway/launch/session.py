@@ -165,6 +165,9 @@ async def admit(request: Request, *, active: bool = True) -> LaunchSession:
     """
     session = await _read(request)
     request.state.caller = caller = caller_of(request, session)
+    about = f"Patient/{session.patient['id']}" if session.patient else f"team {session.team_name}"
+    # By the EPR's own ids: names are shared, and the session in the address is forgotten after a day.
+    request.state.target = f"{session.epr['id']}: {about} by {session.user.id}"
     if not caller.allows(READS):
         raise Forbidden(f"The client that is registered for this record system may not read referrals ({READS}).")
     if active and not session.is_active:
