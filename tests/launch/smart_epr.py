@@ -1,5 +1,6 @@
 """An EPR with SMART that does what a test tells it: each of its answers can be another one."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -46,11 +47,13 @@ ROLE: Json = {
 @dataclass
 class SmartEpr:
     """`says` has, by path below the base, what is answered instead: bytes, or anything that JSON can say.
-    `granted` changes what comes with a token, `claims` the id_token (None leaves one out)."""
+    `granted` changes what comes with a token, `claims` the id_token (None leaves one out). `slow` has the seconds that
+    an answer takes, by path."""
 
     says: dict[str, Any] = field(default_factory=dict)
     claims: Json = field(default_factory=dict)
     granted: Json = field(default_factory=dict)
+    slow: dict[str, float] = field(default_factory=dict)
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-384", {"kid": "1"}))
     base: str = ""
     nonce: str = ""
@@ -62,6 +65,7 @@ class SmartEpr:
     async def answer(self, request: Request) -> Response:
         path = request.path_params["path"]
         self.asked.append(path)
+        await asyncio.sleep(self.slow.get(path, 0))
         told = self.says.get(path, self.usual().get(path))
         if told is None:
             return Response(b"{}", 404)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 import time_machine
 from sqlalchemy import select, update
@@ -93,13 +94,32 @@ async def test_however_busy_a_session_ends_after_some_hours(launched: Launched) 
     assert statuses == [200] * LONGEST + [401]
 
 
-async def test_over_https_the_cookie_is_partitioned(launched: Launched) -> None:
-    settings = launched.running.app.state.gateway.settings
-    settings.base_url = "https://gateway.example"
+async def test_over_https_the_cookies_are_partitioned(launched: Launched) -> None:
+    launched.running.app.state.gateway.settings.base_url = "https://gateway.example"
+    transport = httpx.ASGITransport(launched.running.app)
+    http = httpx.AsyncClient(transport=transport, base_url="https://gateway.example")
 
-    begun = await launched.begin(launched.browser())
+    begun = await launched.begin(http)
+    _, opened = await launched.launch(http)
 
-    assert begun.headers["set-cookie"].endswith("; Path=/launch/callback; HttpOnly; Secure; SameSite=None; Partitioned")
+    how = "HttpOnly; Secure; SameSite=None; Partitioned"
+    assert begun.headers["set-cookie"].endswith(f"; Path=/launch/callback; {how}")
+    assert opened.headers["set-cookie"].endswith(f"; Path={opened.headers['location']}; {how}")
+
+
+async def test_what_the_epr_does_not_allow_is_said_and_over(launched: Launched) -> None:
+    http = launched.browser()
+    begun = await launched.begin(http)
+    [state] = parse_qs(urlsplit(begun.headers["location"]).query)["state"]
+    back = {"state": state, "error": "access_denied", "error_description": "<b>Called away</b>"}
+
+    refused = await http.get("/launch/callback", params=back)
+    again = await http.get("/launch/callback", params=back | {"code": "c"})
+
+    assert (refused.status_code, again.status_code) == (403, 400)
+    assert "did not allow the launch" in refused.text
+    assert "Called away" not in refused.text
+    assert "token" not in launched.epr.asked
 
 
 async def test_without_a_patient_the_teams_page_opens(launched: Launched) -> None:
@@ -149,3 +169,6 @@ async def test_the_same_user_who_opens_somebody_else_closes_the_first(launched: 
     assert over.status_code == 401
     assert "Another person's record was opened" in over.text
     assert (await second.get("")).status_code == 200
+    async with launched.running.store.reading() as connection:
+        rows = (await connection.execute(select(launch_session).order_by(launch_session.c.opened_at))).all()
+    assert [row.token is None for row in rows] == [True, False]  # what is over keeps no token

@@ -108,11 +108,14 @@ class SmartEprs:
         token, seconds = told.get("access_token"), told.get("expires_in", KEPT_SECONDS)
         if not isinstance(token, str) or not BEARER.fullmatch(token) or str(told.get("token_type")).lower() != "bearer":
             raise EprTrouble("The token endpoint gave no bearer token.")
+        patient = told.get("patient")
+        if patient is not None and _id(patient) is None:  # it must not pass for a launch about nobody
+            raise EprTrouble("The token endpoint gave a patient that is no id.")
         return Granted(
             token,
             float(seconds) if isinstance(seconds, int | float) and seconds > 0 else KEPT_SECONDS,
             frozenset(str(told.get("scope", "")).split()),
-            _id(told.get("patient")),
+            patient,
             _id(told.get("encounter")),
             told.get("need_patient_banner") is not False,
             user,
