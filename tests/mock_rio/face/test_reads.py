@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 from tests.mock_rio.face.launching import PETROV, SCOPE, Launching
 from tests.mock_rio.rio import MAGGIE
 
@@ -137,5 +138,7 @@ def test_all_that_is_told_is_valid_fhir() -> None:
 
         assert len(told) > len(clients) + 2 * len(users)
         assert [(one["resourceType"], one["id"], found) for one in told if (found := check(one))] == []
+        for one in told:  # a second opinion
+            get_fhir_model_class(one["resourceType"]).model_validate(one)
     finally:
         store.close()
