@@ -117,8 +117,8 @@ async def test_updates_that_are_the_trouble_themselves_do_not_stand_before_all_o
             return Answer("done", 5, 500) if update.task_id in bad else Answer("done", 5, 200, delivered=True)
 
     await due.destination("https://epr.example/FHIR/R4")
-    bad = {await due.referral(reference) for reference in REFERENCES}
-    good = [await due.referral(f"SP-2000-0000-{number:04d}") for number in range(5)]
+    bad = {await due.referral(reference) for reference in REFERENCES[:12]}
+    good = [await due.referral(f"SP-2000-0000-{number:04d}") for number in range(2)]
 
     async def have_arrived() -> bool:
         return {state for each in good for state in await due.states(each)} == {"delivered"}

@@ -47,10 +47,10 @@ def rehearse(
     """Sends a synthetic referral through the real path and back; exits 0 when it went all the way round."""
 
     async def go_round(store: Store) -> str | None:
-        me = asyncio.current_task()
-        assert me
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
-        return await Rehearsal(store, client, url.rstrip("/"), keys, patience).play()
+        interrupted = asyncio.Event()  # looked at between two looks: SQLite's driver must not be cancelled amid a call
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
+        return await Rehearsal(store, client, url.rstrip("/"), keys, patience, interrupted).play()
 
     try:
         failure = on_store(go_round)
@@ -70,6 +70,7 @@ class Rehearsal:
     url: str
     keys: Path
     patience: float
+    interrupted: asyncio.Event
     token: str = ""
     task: Json | None = None
     sent: bool = False  # whether the referral may have been taken, answered or not
@@ -133,6 +134,8 @@ class Rehearsal:
         """Waits until each has taken this version; for each that has not, why."""
         until = time.monotonic() + self.patience
         while True:
+            if self.interrupted.is_set():
+                raise asyncio.CancelledError
             async with self.store.reading() as connection:
                 found = await arrivals(connection, self._refer()["id"], version)
             waiting = [to for to in destinations if to not in found or found[to].state != "delivered"]
