@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mappings.view import Copy, copies_of, is_behind
+from mappings.view import Copy, copies_of
 
 NOW = datetime(2026, 7, 3, 9, 42, tzinfo=UTC)
 BEFORE = NOW - timedelta(minutes=5)
@@ -25,7 +25,6 @@ def test_what_is_on_its_way_is_not_late_yet_and_late_after_a_while() -> None:
     for minutes, late in ((1, False), (6, True)):
         [copy] = copies_of([row(1, "delivered", 60, delivered=59), row(2, "due", minutes)], {"rio": "rio"}, BEFORE)
         assert (copy.version, copy.behind_since, copy.is_late) == (1, NOW - timedelta(minutes=minutes), late)
-        assert is_behind([copy]) is late
 
 
 def test_what_is_out_of_retries_is_late_at_once() -> None:

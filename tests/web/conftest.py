@@ -66,7 +66,6 @@ class Web:
             "team_name": "RTN",
             "patient": patient or margaret(),
             "needs_banner": True,
-            "encounter": None,
             "scopes": SCOPES,
         }
         content |= {name: value for name, value in told.items() if name != "token"}

@@ -47,10 +47,8 @@ class Granted:
     """What the token endpoint gave. `fhir_user` is Type/id or an address, from the checked id_token."""
 
     token: str
-    seconds: float
     scopes: frozenset[str]
     patient: str | None
-    encounter: str | None
     needs_banner: bool
     fhir_user: str
     context: tuple[str, ...]  # what else it is about: references of fhirContext
@@ -105,7 +103,7 @@ class SmartEprs:
         reply = await self._call(epr, "POST", configuration.token, "", headers, urlencode(form).encode())
         told = _object(reply, "The token endpoint")
         user = _fhir_user(told.get("id_token"), epr, configuration, nonce)
-        token, seconds = told.get("access_token"), told.get("expires_in", KEPT_SECONDS)
+        token = told.get("access_token")
         if not isinstance(token, str) or not BEARER.fullmatch(token) or str(told.get("token_type")).lower() != "bearer":
             raise EprTrouble("The token endpoint gave no bearer token.")
         patient = told.get("patient")
@@ -113,10 +111,8 @@ class SmartEprs:
             raise EprTrouble("The token endpoint gave a patient that is no id.")
         return Granted(
             token,
-            float(seconds) if isinstance(seconds, int | float) and seconds > 0 else KEPT_SECONDS,
             frozenset(str(told.get("scope", "")).split()),
             patient,
-            _id(told.get("encounter")),
             told.get("need_patient_banner") is not False,
             user,
             _references(told.get("fhirContext")),

@@ -22,7 +22,7 @@ from gateway.ids import new_id, now
 from gateway.platform.exchange import ID
 from gateway.privacy import withhold
 from gateway.security import Caller
-from gateway.store.launched import end_session, open_session, prolong_session, read_session
+from gateway.store.launched import open_session, prolong_session, read_session
 from gateway.telemetry import RequestContext
 
 Json = dict[str, Any]
@@ -58,7 +58,6 @@ class LaunchSession:
     team_name: str | None  # as the EPR says it
     patient: Json | None
     needs_banner: bool  # whether the page must say who it is about: the EPR does not show it
-    encounter: str | None
     scopes: frozenset[str]
     suggested: list[str]  # reasons that a card gave its link
     token: str | None  # the EPR's access token, sealed
@@ -108,7 +107,7 @@ async def open_for(
     referral_id: str | None = None,
 ) -> Response:
     """Opens a session and sends the browser to its page, where `referral_id` comes into view. `content` has user,
-    team_name, patient, needs_banner, encounter, scopes and suggested, as `LaunchSession` shows them."""
+    team_name, patient, needs_banner, scopes and suggested, as `LaunchSession` shows them."""
     gateway: Gateway = request.app.state.gateway
     if content["patient"]:
         content = content | {"patient": withhold(content["patient"])}  # as of whatever else is stored of a person
@@ -207,18 +206,12 @@ async def _read(request: Request) -> LaunchSession:
         told["team_name"],
         told["patient"],
         told["needs_banner"],
-        told["encounter"],
         frozenset(told["scopes"]),
         told.get("suggested", []),
         row["token"],
         request.state.context,
         hmac.new(secret.encode(), b"form", hashlib.sha256).hexdigest(),
     )
-
-
-async def end(request: Request, session: LaunchSession) -> None:
-    async with request.app.state.gateway.store.transaction() as connection:
-        await end_session(connection, session.id, "signed-out")
 
 
 def caller_of(request: Request, session: LaunchSession) -> Caller:

@@ -76,7 +76,6 @@ async def open_signed(request: Request) -> Response:
         "team_name": choose_team(organisation, [given["team"]] if given.get("team") else []),
         "patient": patient,
         "needs_banner": True,
-        "encounter": None,
         "scopes": [],
         "suggested": [],
     }

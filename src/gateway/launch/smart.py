@@ -106,7 +106,6 @@ async def come_back(request: Request) -> Response:
         "team_name": choose_team(organisation, teams),
         "patient": patient,
         "needs_banner": granted.needs_banner,
-        "encounter": granted.encounter,
         "scopes": sorted(granted.scopes),
         "suggested": suggested_by(granted.app_context),
     }

@@ -64,11 +64,6 @@ async def prolong_session(connection: AsyncConnection, session_id: str, until: d
     await connection.execute(update(launch_session).where(launch_session.c.id == session_id).values(expires_at=until))
 
 
-async def end_session(connection: AsyncConnection, session_id: str, why: str) -> None:
-    ended = update(launch_session).where(launch_session.c.id == session_id, launch_session.c.ended.is_(None))
-    await connection.execute(ended.values(ended=why, token=None))
-
-
 async def use_nonce(connection: AsyncConnection, of: str, nonce: str, until: datetime) -> bool:
     """Whether it is used for the first time; from now on it is used."""
     insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(jti)

@@ -53,7 +53,3 @@ def _copy(name: str, rows: Sequence[Row], before: datetime) -> Copy:
         min((one["created_at"] for one in lacking), default=None),
         late,
     )
-
-
-def is_behind(copies: Iterable[Copy]) -> bool:
-    return any(one.is_late for one in copies)

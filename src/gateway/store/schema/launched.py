@@ -29,7 +29,7 @@ launch_session = Table(
     Column("token", Text),  # the EPR's access token, encrypted; none after a signed launch
     Column("opened_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
-    Column("ended", String(32)),  # why it is over before its time: switched | signed-out
+    Column("ended", String(32)),  # why it is over before its time: switched
     Index(None, "organisation", "epr_id", "user_id"),
 )
 
