@@ -5,11 +5,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.parties.shapes import Parties
 from gateway.store import schema
+from gateway.store.dialect import insert_into_either
 from gateway.store.engine import Store
 from gateway.store.wake import registering
 
@@ -72,7 +72,7 @@ async def _upsert(
 ) -> None:
     if not rows:
         return
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    insert = insert_into_either(connection, table)
     keys = [column.name for column in table.primary_key]
     changed = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in kept}
     await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), rows)

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store.dialect import insert_into_either
 from gateway.store.people import same_person
 from gateway.store.schema import card_feedback, referral
 
@@ -37,7 +37,7 @@ async def referrals_about(
 
 async def keep_feedback(connection: AsyncConnection, rows: list[Row]) -> None:
     """Keeps what is said of each card; said again, the later one stays."""
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(card_feedback)
+    insert = insert_into_either(connection, card_feedback)
     changed = {name: insert.excluded[name] for name in ("service", "outcome", "content", "at")}
     keep = insert.on_conflict_do_update(
         index_elements=card_feedback.primary_key, set_=changed, where=card_feedback.c.at < insert.excluded.at

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store.dialect import insert_into_either
 from gateway.store.schema import draft, form_use, team_request
 
 Row = dict[str, Any]
@@ -25,8 +25,7 @@ async def begin_draft(connection: AsyncConnection, row: Row, team: str | None) -
     await connection.execute(
         delete(draft).where(draft.c.organisation == row["organisation"], draft.c.updated_at < row["opened_at"] - KEPT)
     )
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
-    kept = await connection.execute(insert(draft).values(row).on_conflict_do_nothing())
+    kept = await connection.execute(insert_into_either(connection, draft).values(row).on_conflict_do_nothing())
     if kept.rowcount == 1:
         earlier = exists().where(
             form_use.c.organisation == row["organisation"],
@@ -72,7 +71,7 @@ def finish_draft(organisation: str, id_: str, told: Row) -> Callable[[AsyncConne
 
 async def ask_for_team(connection: AsyncConnection, row: Row) -> None:
     """Kept once for each user, with the last time."""
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(team_request)
+    insert = insert_into_either(connection, team_request)
     changed = {"user_name": insert.excluded.user_name, "asked_at": insert.excluded.asked_at}
     keys = [column.name for column in team_request.primary_key]
     await connection.execute(insert.values(row).on_conflict_do_update(index_elements=keys, set_=changed))

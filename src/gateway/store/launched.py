@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.store.dialect import insert_into_either
 from gateway.store.schema import destination, jti, launch, launch_session
 
 Row = dict[str, Any]
@@ -66,9 +66,8 @@ async def prolong_session(connection: AsyncConnection, session_id: str, until: d
 
 async def use_nonce(connection: AsyncConnection, of: str, nonce: str, until: datetime) -> bool:
     """Whether it is used for the first time; from now on it is used."""
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(jti)
     row = {"client_id": of, "jti": nonce, "expires_at": until}
-    kept = await connection.execute(insert.values(row).on_conflict_do_nothing())
+    kept = await connection.execute(insert_into_either(connection, jti).values(row).on_conflict_do_nothing())
     return kept.rowcount == 1
 
 

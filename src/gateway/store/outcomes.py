@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.health import FAILING_AFTER, Health, health_after
 from gateway.hearing import SUBSCRIPTION
 from gateway.ids import new_id, now
 from gateway.store.deliveries import DUE, SETTLE, Outcome, key_of
+from gateway.store.dialect import insert_into_either
 from gateway.store.engine import Store
 from gateway.store.resources import hold
 from gateway.store.schema import alert, attempt, delivery, destination, tally
@@ -59,7 +59,7 @@ async def finish(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
     async with store.transaction() as connection:
         await connection.execute(SETTLE, [_settled(outcome) for outcome in outcomes])
         # Again the same when the commit before went through and only its answer was lost.
-        keep = _insert(connection)(attempt).on_conflict_do_nothing()
+        keep = insert_into_either(connection, attempt).on_conflict_do_nothing()
         await connection.execute(keep, [_attempt_row(outcome) for outcome in outcomes])
         recovered = await _mark_health(connection, outcomes)
         await _count(connection, outcomes)
@@ -85,10 +85,6 @@ async def _finish_well(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
         return []
     async with store.transaction() as connection:
         return await _mark_health(connection, outcomes)
-
-
-def _insert(connection: AsyncConnection) -> Any:
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
 
 
 async def _mark_health(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> list[str]:
@@ -195,7 +191,7 @@ def _attempt_row(outcome: Outcome) -> dict[str, Any]:
 
 
 async def _count(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
-    more = _insert(connection)(tally)
+    more = insert_into_either(connection, tally)
     more = more.on_conflict_do_update(
         index_elements=list(tally.primary_key),
         set_={name: tally.c[name] + more.excluded[name] for name in ("count", "seconds")},

@@ -6,16 +6,14 @@ comes again with a new time. What was changed up to a closed moment is read the 
 """
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.ids import now
+from gateway.store.dialect import insert_into_either
 from gateway.store.engine import Store
 from gateway.store.schema import poll_mark, resource
 
-INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 LOCK = 4  # seed of the advisory lock's key; the trigger has it too
 
 
@@ -35,10 +33,14 @@ async def close_past(store: Store, organisation: str, type_: str) -> datetime:
         moment: datetime = await connection.scalar(newest) or closed or now()
     if closed is None or moment > closed:
         row = {"organisation": organisation, "type": type_, "at": moment}
-        insert = INSERT[store.engine.dialect.name](poll_mark).values(row)
-        further = {"set_": {"at": insert.excluded.at}, "where": poll_mark.c.at < insert.excluded.at}
         async with store.transaction() as connection:
-            await connection.execute(insert.on_conflict_do_update(index_elements=poll_mark.primary_key, **further))
+            insert = insert_into_either(connection, poll_mark).values(row)
+            later = insert.on_conflict_do_update(
+                index_elements=poll_mark.primary_key,
+                set_={"at": insert.excluded.at},
+                where=poll_mark.c.at < insert.excluded.at,
+            )
+            await connection.execute(later)
         closed = moment
     if store.engine.dialect.name == "postgresql":  # SQLite lets one writer in at a time: the others see the mark
         await _wait_for_writers(store, organisation)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.search import TABLE, keys
+from gateway.store.dialect import insert_into_either
 from gateway.store.engine import Store
 from gateway.store.resources import found_by_rows
 from gateway.store.schema import found_by, resource
@@ -20,7 +20,6 @@ from gateway.validation import parse
 
 AT_ONCE = 500  # resources in one transaction
 ENTRY = tuple(found_by.primary_key.columns)
-INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 async def is_unindexed(store: Store) -> bool:
@@ -63,7 +62,7 @@ async def _add(connection: AsyncConnection, organisation: str, type_: str, ids: 
     for one in await versions(connection, organisation, type_, ids):
         rows += found_by_rows(organisation, type_, one.id, keys(parse(one.content.encode())))
     if rows:
-        insert = INSERT[connection.dialect.name](found_by).on_conflict_do_nothing()
+        insert = insert_into_either(connection, found_by).on_conflict_do_nothing()
         await connection.execute(insert, rows)
 
 
