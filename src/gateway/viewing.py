@@ -13,16 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.arrival import Gateway
 from gateway.hearing import SILENT, SUBSCRIPTION, Listener, reader_of
 from gateway.ids import instant, now
-from gateway.people import Identity, agreement, find_people, identity_of
+from gateway.people import Identity, agreement, find_people, identity_of_record
 from gateway.privacy import is_restricted
 from gateway.search.keys import token_key
 from gateway.store import referrals, viewing
 from gateway.store.people import kept_apart
 from gateway.store.referrals import Stored
 from mappings.clinician import uk_moment
-from mappings.current import current
 from mappings.systems import NHS_NUMBER
-from mappings.to_referral import Sources, referral_from
 from mappings.view import Copy, ReferralView, copies_of, view_of
 
 Json = dict[str, Any]
@@ -98,7 +96,7 @@ async def _show_all(gateway: Gateway, organisation: str, ids: list[str], patient
 
 async def find_referrals(gateway: Gateway, organisation: str, patient: Json, today: date) -> tuple[list[str], bool]:
     """The ids of the person's referrals, the newest first; and whether there may be others."""
-    identity = _identity(patient, today)
+    identity = identity_of_record(patient, today.isoformat())
     placed = (await find_people(gateway.store, organisation, [identity]))[0]
     person_id = None if placed.new else placed.person_id
     in_doubt = bool(placed.doubts)
@@ -118,13 +116,8 @@ async def find_referrals(gateway: Gateway, organisation: str, patient: Json, tod
 
 def found_under(patient: Json, today: date) -> tuple[list[str], list[str]]:
     """All under which referrals of this person may stand: keys of table person_key, and values of found_by."""
-    identity = _identity(patient, today)
+    identity = identity_of_record(patient, today.isoformat())
     return identity.wanted(), [token_key(system, value) for system, value in _local(identity)]
-
-
-def _identity(patient: Json, today: date) -> Identity:
-    sources = Sources(patient=current(patient, today.isoformat()), record=patient)
-    return identity_of(sources, referral_from(sources).referral["person"], {})
 
 
 def _local(identity: Identity) -> list[tuple[str, str]]:

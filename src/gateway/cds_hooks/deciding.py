@@ -12,12 +12,10 @@ from gateway.cds_hooks.cards import Support, draft_card, duplicate_card, offer_c
 from gateway.cds_hooks.prefetch import needs_in
 from gateway.ids import instant, now
 from gateway.lifecycle import REFERRAL_MOVES
-from gateway.people import find_people, identity_of
+from gateway.people import find_people, identity_of_record
 from gateway.privacy import is_restricted
 from gateway.store.cards import referrals_about
 from gateway.store.referrals import load
-from mappings.current import current
-from mappings.to_referral import Sources, referral_from
 from mappings.translate import code_map
 
 Json = dict[str, Any]
@@ -55,9 +53,7 @@ async def cards_for_orders(gateway: Gateway, organisation: str, asked: Asked) ->
 
 async def _referrals(gateway: Gateway, organisation: str, asked: Asked) -> Sequence[Json]:
     """The person's, where it is certain who that is: in doubt nothing is said of anybody."""
-    record = asked.patient
-    sources = Sources(patient=current(record, instant(now())[:10]), record=record)
-    identity = identity_of(sources, referral_from(sources).referral["person"], {})
+    identity = identity_of_record(asked.patient, instant(now())[:10])
     [whose] = await find_people(gateway.store, organisation, [identity])
     if whose.new or whose.doubts:
         return []

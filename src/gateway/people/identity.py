@@ -14,8 +14,9 @@ from typing import Any
 
 from gateway.profile.checks import is_nhs_number, is_superseded, is_verified
 from gateway.sources import Known, identifiers_of
+from mappings.current import current
 from mappings.systems import NHS_NUMBER
-from mappings.to_referral import Sources
+from mappings.to_referral import Sources, referral_from
 
 Json = dict[str, Any]
 Keys = frozenset[str]
@@ -94,6 +95,12 @@ def identity_of(sources: Sources, person: Json, known: Known) -> Identity:
         _names(record),
         superseded,
     )
+
+
+def identity_of_record(record: Json, day: str) -> Identity:
+    """Who a Patient is that comes without a referral, by what holds on the day (2026-03-02)."""
+    sources = Sources(patient=current(record, day), record=record)
+    return identity_of(sources, referral_from(sources).referral["person"], {})
 
 
 def agreement(one: Json, other: Json) -> int:
