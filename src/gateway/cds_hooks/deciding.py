@@ -17,6 +17,7 @@ from gateway.privacy import is_restricted
 from gateway.store.cards import referrals_about
 from gateway.store.referrals import load
 from mappings.translate import code_map
+from mappings.view import withheld
 
 Json = dict[str, Any]
 
@@ -67,14 +68,9 @@ async def _open(gateway: Gateway, organisation: str, asked: Asked, rows: Sequenc
         for row in [one for one in rows if one["status"] in OPEN][:MOST_OPEN]:
             if stored := await load(connection, organisation, row["id"]):
                 standing = stored.standing.model_dump(exclude_none=True)
-                supports.append(Support(standing, _is_withheld(standing, orjson.loads(row["content"]), asked.patient)))
+                hidden = withheld(standing, orjson.loads(row["content"]), is_restricted(asked.patient))
+                supports.append(Support(standing, hidden is not None))
     return supports
-
-
-def _is_withheld(standing: Json, content: Json, patient: Json) -> bool:
-    """Whether the person has refused that this is shared, or their record is marked as sensitive, here or there."""
-    refused = "consent_refused_at" in standing or content.get("consent", {}).get("decision") == "deny"
-    return bool(refused or content["person"].get("sensitive") or is_restricted(patient))
 
 
 def _lacks(order: Json) -> list[str]:

@@ -133,7 +133,7 @@ def view_of(
     """The view of a Standing and a Referral as dicts, with the journal as `timeline` takes it. `sensitive`: the record
     that the page is opened from is restricted."""
     status, hub = standing["status"], standing["hub"]
-    hidden = _hidden(standing, referral, sensitive)
+    hidden = withheld(standing, referral, sensitive)
     known = {
         "id": standing["id"],
         "version": standing["version"],
@@ -175,7 +175,9 @@ def _referrer(referral: Json) -> str:
     return str(referrer.get("name") or referrer["organisation"].get("name") or "The referrer")
 
 
-def _hidden(standing: Json, referral: Json, sensitive: bool) -> str | None:
+def withheld(standing: Json, referral: Json, sensitive: bool) -> str | None:
+    """Why no more may be told than where it stands: the person has refused that it is shared, or their record is marked
+    as sensitive, here or (`sensitive`) where it is read. None: all may be told."""
     denied = (referral.get("consent") or {}).get("decision") == "deny"
     if standing.get("consent_refused_at") or denied:
         return REFUSED
