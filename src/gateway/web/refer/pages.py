@@ -217,31 +217,38 @@ def _likely_hub(request: Request, session: LaunchSession, answers: Answers) -> J
     return found
 
 
+def _shown(request: Request, session: LaunchSession, draft: Draft) -> dict[str, Any]:
+    """What the form and its review both show."""
+    organisation = request.app.state.gateway.directory.organisation(session.organisation)
+    return {
+        "framed_by": session.epr["origins"],
+        "session": session,
+        "draft": draft,
+        "person": _person(session),
+        "urgent": _is_urgent(draft.answers),
+        "crisis_line": organisation.get("crisis_line"),
+        "hub": _likely_hub(request, session, draft.answers),
+    }
+
+
 async def _form(request: Request, session: LaunchSession, draft: Draft, found: Iterable[Problem] = ()) -> Response:
     told = list(found)
     viewed = await view_person(request.app.state.gateway, session.organisation, require_patient(session))
-    organisation = request.app.state.gateway.directory.organisation(session.organisation)
+    shown = _shown(request, session, draft)
     return show(
         "refer.html",
         422 if told else 200,
-        framed_by=session.epr["origins"],
-        session=session,
-        draft=draft,
+        **shown,
         sections=sections_of(draft.answers, told, _hubs(request, session)),
         problems=told,
         earlier=viewed.referrals[0].view if viewed.referrals else None,
         in_doubt=viewed.in_doubt,
-        person=_person(session),
-        urgent=_is_urgent(draft.answers),
-        crisis_line=organisation.get("crisis_line"),
-        hub=_likely_hub(request, session, draft.answers),
-        offered=_services(request, session, draft.answers),
+        offered=_services(request, shown["hub"]),
     )
 
 
-def _services(request: Request, session: LaunchSession, answers: Answers) -> list[str]:
+def _services(request: Request, hub: Json | None) -> list[str]:
     """What the hub's providers offer, to be signposted to."""
-    hub = _likely_hub(request, session, answers)
     whole = request.app.state.gateway.directory.hub(hub["id"]) if hub else None
     providers = whole["providers"] if whole else []
     return sorted(f"{service['name']}, {one['name']}" for one in providers for service in one["services"])
@@ -255,20 +262,12 @@ def _review(
     *,
     changed: bool = False,
 ) -> Response:
-    organisation = request.app.state.gateway.directory.organisation(session.organisation)
-    sections = sections_of(draft.answers, (), _hubs(request, session))
     return show(
         "refer-review.html",
         422 if refusal else 409 if changed else 200,
-        framed_by=session.epr["origins"],
-        session=session,
-        draft=draft,
-        sections=sections,
+        **_shown(request, session, draft),
+        sections=sections_of(draft.answers, (), _hubs(request, session)),
         in_words=in_words,
-        person=_person(session),
         refused=[issue.text for issue in refusal.issues if issue.severity == "error"] if refusal else [],
         changed=changed,
-        urgent=_is_urgent(draft.answers),
-        crisis_line=organisation.get("crisis_line"),
-        hub=_likely_hub(request, session, draft.answers),
     )
