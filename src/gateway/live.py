@@ -13,13 +13,13 @@ from hashlib import sha256
 
 import structlog
 
-from gateway.ids import instant, now
+from gateway.ids import now
 from gateway.launch.session import LaunchSession, require_patient
 from gateway.store.engine import Store
 from gateway.store.live import Facts, Name, facts_of, read_ends
 from gateway.store.wake import first_of
 from gateway.viewing import found_under
-from mappings.clinician import uk_moment
+from mappings.clinician import uk_day
 
 GAP = 0.15  # seconds between two looks: under load each finds more
 NET = 1.0  # seconds after which there is a look without news
@@ -55,7 +55,7 @@ class OpenPage:
 def page_of(session: LaunchSession) -> OpenPage:
     """Raises NotFound in a session about nobody."""
     patient = require_patient(session)
-    keys, values = found_under(patient, uk_moment(instant(now())).date())
+    keys, values = found_under(patient, uk_day(now()))
     return OpenPage(session.id, frozenset((session.organisation, name) for name in [*keys, *values]))
 
 

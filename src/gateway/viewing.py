@@ -19,7 +19,7 @@ from gateway.search.keys import token_key
 from gateway.store import referrals, viewing
 from gateway.store.people import kept_apart
 from gateway.store.referrals import Stored
-from mappings.clinician import uk_moment
+from mappings.clinician import uk_day
 from mappings.systems import NHS_NUMBER
 from mappings.view import Copy, ReferralView, copies_of, view_of
 
@@ -59,7 +59,7 @@ class Viewed:
 async def view_person(gateway: Gateway, organisation: str, patient: Json) -> Viewed:
     """The referrals that this organisation has sent for its Patient."""
     at = now()
-    today = uk_moment(instant(at)).date()
+    today = uk_day(at)
     ids, in_doubt = await find_referrals(gateway, organisation, patient, today)
     shown = await _show_all(gateway, organisation, ids, patient, at)
     shown.sort(key=lambda one: not one.view.is_open)
@@ -77,7 +77,7 @@ async def view_sent(gateway: Gateway, organisation: str, patient: Json, referral
 
 
 async def _show_all(gateway: Gateway, organisation: str, ids: list[str], patient: Json, at: datetime) -> list[Shown]:
-    today = uk_moment(instant(at)).date()
+    today = uk_day(at)
     late = at - timedelta(seconds=gateway.settings.late_seconds)
     sensitive = is_restricted(patient)
     shown = []

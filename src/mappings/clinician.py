@@ -49,6 +49,10 @@ def uk_moment(moment: str) -> datetime:
     return at.replace(tzinfo=UK) if len(moment) == 10 else at.astimezone(UK)
 
 
+def uk_day(moment: datetime) -> date:
+    return moment.astimezone(UK).date()
+
+
 def uk_date(moment: str) -> str:
     """31 January 2026."""
     at = uk_moment(moment)

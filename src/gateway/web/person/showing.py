@@ -16,7 +16,7 @@ from gateway.live import version_of
 from gateway.viewing import Shown, view_person
 from gateway.web.launched import launch_page
 from gateway.web.page import pages, show
-from mappings.clinician import uk_date, uk_moment
+from mappings.clinician import uk_date, uk_day, uk_moment
 from mappings.view import person_of, progress_note
 from mappings.view.chart import BOTTOM, CAVEAT, HEIGHT, LEFT, NOTICE, RIGHT, TOP, WIDTH
 
@@ -76,7 +76,7 @@ async def _values(gateway: Gateway, session: LaunchSession, trouble: Trouble | N
 
     return {
         "session": session,
-        "person": person_of(patient, uk_moment(at).date()),
+        "person": person_of(patient, uk_day(viewed.at)),
         "viewed": viewed,
         "at": at,
         "clock": clock,

@@ -22,7 +22,7 @@ from gateway.web.page import HEADERS, go, show, uk_time
 from gateway.web.refer.fields import Option, in_words, sections_of
 from gateway.web.refer.sending import find_sent, send
 from gateway.web.refer.writing import Draft, find_draft, keep_draft, open_draft
-from mappings.clinician import UK
+from mappings.clinician import uk_day
 from mappings.form import Answers, Problem, Unsendable, answers_from_form, problems, suggests_urgency
 from mappings.view import PersonView, person_of
 
@@ -143,7 +143,7 @@ async def show_sent(request: Request) -> Response:
 
 
 def _person(session: LaunchSession) -> PersonView:
-    return person_of(require_patient(session), now().astimezone(UK).date())
+    return person_of(require_patient(session), uk_day(now()))
 
 
 async def _read(request: Request) -> tuple[LaunchSession, Form]:

@@ -14,12 +14,12 @@ from starlette.responses import Response
 
 from gateway.arrival import Gateway
 from gateway.errors import Forbidden
-from gateway.ids import instant, now
+from gateway.ids import now
 from gateway.store.teams import requests_of, taken_up, writing_of
 from gateway.web.launched import launch_page
 from gateway.web.page import HEADERS, show, uk_time
 from gateway.web.team.referrals import admit_team
-from mappings.clinician import ENDED, reply_day, uk_moment
+from mappings.clinician import ENDED, reply_day, uk_day
 
 Row = Mapping[Any, Any]
 
@@ -65,7 +65,7 @@ async def show_adoption(request: Request) -> Response:
         writings = await writing_of(connection, session.organisation, since)
         asked = await requests_of(connection, session.organisation)
     teams = [team for team in organisation.get("teams", []) if team["active"]]
-    today = uk_moment(instant(at)).date()
+    today = uk_day(at)
     hubs = {one["hub_id"]: gateway.directory.hub(one["hub_id"]) for one in referrals}
     promised = {id_: reply_was_due(hub["response_days"], today) for id_, hub in hubs.items() if hub}
     uptakes = [uptake_of(team, referrals, writings, promised) for team in teams]
@@ -108,7 +108,7 @@ def uptake_of(
     months: dict[str, int] = defaultdict(int)
     overdue = 0
     for one in sent:
-        day = uk_moment(instant(one["submitted_at"])).date()
+        day = uk_day(one["submitted_at"])
         months[f"{day:%Y-%m}"] += 1
         latest = (promised or {}).get(one["hub_id"])
         overdue += latest is not None and one["status"] in UNDECIDED and day <= latest

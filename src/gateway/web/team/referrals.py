@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from gateway.arrival import Gateway
 from gateway.errors import NotFound
-from gateway.ids import instant, now
+from gateway.ids import now
 from gateway.launch.session import LaunchSession, admit
 from gateway.store.teams import MOST, referrals_of
 from gateway.web.launched import launch_page
 from gateway.web.page import show
-from mappings.clinician import ENDED, uk_moment
+from mappings.clinician import ENDED, uk_day
 from mappings.view.team import Listed, listed
 
 RECENT = timedelta(days=28)  # so long what ended with something to do for the clinician is shown among the open ones
@@ -56,7 +56,7 @@ async def show_team(request: Request) -> Response:
 
 async def _find(gateway: Gateway, session: LaunchSession, *, mine: bool, ended: bool) -> tuple[list[Listed], bool]:
     moment = now()
-    today = uk_moment(instant(moment)).date()
+    today = uk_day(moment)
     team, me = names_of(session), session.user.name if mine else None
     async with gateway.store.reading() as connection:
         read = partial(referrals_of, connection, session.organisation, team, ended=ENDED, referrer=me)
