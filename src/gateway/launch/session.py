@@ -117,7 +117,7 @@ async def open_for(
         "id": new_id(),
         "organisation": organisation,
         "epr_id": epr["id"],
-        "secret": _digest(secret),
+        "secret": digest_of(secret),
         "user_id": content["user"]["id"],
         "patient_id": patient_id,
         "content": orjson.dumps(content).decode(),
@@ -185,7 +185,7 @@ async def _read(request: Request) -> LaunchSession:
         raise SessionOver("unknown")
     organisation, epr = known
     secret = request.cookies.get(COOKIE, "")
-    if not hmac.compare_digest(_digest(secret), row["secret"]):
+    if not hmac.compare_digest(digest_of(secret), row["secret"]):
         raise SessionOver("unknown", epr["origins"])
     moment = now()
     if row["ended"] or row["expires_at"] < moment:
@@ -233,5 +233,6 @@ def require_patient(session: LaunchSession) -> Json:
     return session.patient
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """What is stored of a secret: whoever reads the store cannot use it."""
     return hashlib.sha256(secret.encode()).hexdigest()

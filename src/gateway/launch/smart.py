@@ -1,6 +1,5 @@
 """GET /launch and /launch/callback: the EPR opens us about one of its patients (SMART App Launch 2.2, EHR launch)."""
 
-import hashlib
 import secrets
 from dataclasses import asdict
 from datetime import timedelta
@@ -16,7 +15,7 @@ from gateway.arrival import Gateway
 from gateway.errors import BadRequest, Forbidden, GatewayError
 from gateway.ids import now
 from gateway.launch.epr import read_patient, read_user
-from gateway.launch.session import keep_cookie, open_for
+from gateway.launch.session import digest_of, keep_cookie, open_for
 from gateway.platform.exchange import ID
 from gateway.store.launched import begin_launch, take_launch
 from mappings.translate import vocabulary
@@ -51,7 +50,7 @@ async def begin(request: Request) -> Response:
         log.warning("launch failed", epr=epr["id"], reason=str(trouble))
         raise LaunchRefused from None
     row = {
-        "state": _digest(state),
+        "state": digest_of(state),
         "organisation": organisation["ods_code"],
         "epr_id": epr["id"],
         "verifier": request.app.state.seal.close(verifier),
@@ -62,7 +61,7 @@ async def begin(request: Request) -> Response:
         await begin_launch(connection, row, now())
     answer = Response(status_code=303, headers={"Location": address, "Cache-Control": "no-store"})
     # The state alone could be another browser's: an address that somebody was given to click on.
-    keep_cookie(request, answer, _cookie_of(state), _digest(f"{state}browser"), CALLBACK, SECONDS)
+    keep_cookie(request, answer, _cookie_of(state), digest_of(f"{state}browser"), CALLBACK, SECONDS)
     return answer
 
 
@@ -82,11 +81,11 @@ async def come_back(request: Request) -> Response:
     state, code = given.get("state", ""), given.get("code", "")
     gateway: Gateway = request.app.state.gateway
     async with gateway.store.transaction() as connection:
-        launch = await take_launch(connection, _digest(state), now())
+        launch = await take_launch(connection, digest_of(state), now())
     await gateway.directory.refresh()
     known = gateway.directory.epr(launch["epr_id"]) if launch else None
     shown = request.cookies.get(_cookie_of(state), "")
-    mine = secrets.compare_digest(shown.encode(), _digest(f"{state}browser").encode())
+    mine = secrets.compare_digest(shown.encode(), digest_of(f"{state}browser").encode())
     if launch is None or known is None or not mine:
         raise BadRequest("This launch is over, was used before, or was begun elsewhere. Open it from the record again.")
     if not code or len(code) > LONGEST:
@@ -141,9 +140,5 @@ def _redirect_uri(gateway: Gateway) -> str:
     return f"{gateway.settings.base_url}{CALLBACK}"
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _cookie_of(state: str) -> str:
-    return f"launch-{_digest(state)[:8]}"
+    return f"launch-{digest_of(state)[:8]}"

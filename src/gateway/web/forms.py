@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from gateway.errors import BadRequest, Forbidden, TooLarge
 from gateway.launch.session import LaunchSession
+from gateway.web.session import refuse_other_sites
 
 MOST_BYTES = 200_000
 MOST_FIELDS = 200
@@ -17,8 +18,7 @@ Form = dict[str, list[str]]
 async def read_launched_form(request: Request, session: LaunchSession) -> Form:
     """The fields, each with all its values, line ends as \\n. Raises Forbidden when it is not a form of this session's,
     BadRequest and TooLarge when it cannot be read."""
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        raise Forbidden("This form was sent from another site.")
+    refuse_other_sites(request)
     body = await request.body()
     if len(body) > MOST_BYTES:
         raise TooLarge("There is more text in this form than it takes. Make it shorter.")

@@ -38,10 +38,15 @@ def proof_of(request: Request) -> str:
     return hmac.new(request.cookies.get(COOKIE, "").encode(), b"form", hashlib.sha256).hexdigest()
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form. Raises Forbidden when another site has sent it, or it is too large."""
+def refuse_other_sites(request: Request) -> None:
+    """Raises Forbidden for a form that another site has sent, as browsers say in Sec-Fetch-Site."""
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise Forbidden("This form was sent from another site.")
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form. Raises Forbidden when another site has sent it, or it is too large."""
+    refuse_other_sites(request)
     body = await request.body()
     try:
         if len(body) > MOST_BYTES:
