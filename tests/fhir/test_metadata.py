@@ -8,7 +8,7 @@ import pytest
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from starlette.routing import Route
 from tests.app import Json, Running, message_bundle, referral_bundle, resource_of
-from tests.fhir.test_form import PATIENT, ROLE, a_response, parameters
+from tests.form.calls import PATIENT, ROLE, a_response, parameters
 from tests.form.people import patient
 
 from gateway.fhir.metadata import capability_statement

@@ -11,7 +11,7 @@ from tests.app import Json, reference_in, resource_of
 from tests.web.conftest import ORIGIN, PRIYA, Web, margaret
 
 from gateway.ids import now
-from gateway.store.schema import delivery, launch_session
+from gateway.store.schema import delivery
 
 KEY = "6b1f0c52-4a3e-4a1e-9f65-0d7c2f1a9e0f"
 SCRIPT = "<script>alert(1)</script>"
@@ -275,51 +275,6 @@ async def test_script_in_each_text_is_inert(web: Web) -> None:
     inert = "&lt;script&gt;alert(1)&lt;/script&gt;"
     for name in ("Question", "Answer", "Dr", "Priya", "By", "Provider", "Service", "Goal"):
         assert f"{name} {inert}" in shown, name
-
-
-async def test_another_windows_path_is_refused(web: Web) -> None:
-    task = await web.refer()
-    page, other = await web.open(), await web.open(margaret(id="0012346"))
-
-    refused = await web.running.http.get(other.path, headers={"Cookie": f"session={page.secret}"})
-    without = await web.running.http.get(other.path)
-
-    for answer in (refused, without):
-        assert answer.status_code == 401
-        assert "Open social prescribing from the record" in answer.text
-        assert reference_in(task) not in answer.text
-
-
-async def test_after_a_switch_to_another_person_the_window_shows_nothing(web: Web) -> None:
-    task = await web.refer()
-    page = await web.open()
-    await web.open(margaret(id="0012346"))
-
-    closed = await page.get()
-
-    assert closed.status_code == 401
-    assert "Another person's record was opened" in closed.text.replace("&#39;", "'")
-    assert reference_in(task) not in closed.text
-    assert f"frame-ancestors {ORIGIN}" in closed.headers["content-security-policy"]
-
-
-async def test_a_session_that_is_over_shows_nothing(web: Web) -> None:
-    page = await web.open()
-    async with web.running.store.transaction() as connection:
-        await connection.execute(update(launch_session).values(expires_at=now() - timedelta(seconds=1)))
-
-    assert "Your session has ended" in (await page.get()).text
-
-
-async def test_a_team_that_is_not_active_sees_nothing(web: Web) -> None:
-    task = await web.refer()
-    page = await web.open(team_name="RTS")
-
-    shown = await page.get()
-
-    assert shown.status_code == 403
-    assert reference_in(task) not in shown.text
-    assert "does not use social prescribing yet" in shown.text
 
 
 async def test_a_whole_journey_has_words_for_all_of_it(web: Web) -> None:
