@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from gateway.arrival import Gateway
 from gateway.errors import Forbidden, Unauthorised
-from gateway.security import Caller
+from gateway.launch.session import caller_for
 from gateway.security.assertions import Proof, TokenError, check_claims, is_signed_by, read_signed
 from gateway.security.token_endpoint import SeenAssertions
 
@@ -33,11 +33,7 @@ async def admit(request: Request, seen: SeenAssertions, *audience: str) -> tuple
         await seen.take(proof)
     except TokenError as refused:
         raise Unauthorised(str(refused), challenge=f'{REALM}, error="invalid_token"') from None
-    client = gateway.directory.client(epr["client"])
-    if client is None:
-        raise Forbidden("The client that is registered for this record system is not known.")
-    caller = Caller(client["id"], organisation["ods_code"], "epr", frozenset(client["scopes"]))
-    request.state.caller = caller
+    request.state.caller = caller = caller_for(request, organisation["ods_code"], epr)
     if not caller.allows(NEEDED):
         raise Forbidden(f"This needs the scope {NEEDED}, which the client of your record system does not have.")
     return organisation, epr

@@ -111,7 +111,7 @@ async def open_for(
     gateway: Gateway = request.app.state.gateway
     if content["patient"]:
         content = content | {"patient": withhold(content["patient"])}  # as of whatever else is stored of a person
-    request.state.caller = _caller(request, organisation, epr, content["user"]["name"])  # whom the audit names
+    request.state.caller = caller_for(request, organisation, epr, content["user"]["name"])  # whom the audit names
     secret, moment = secrets.token_urlsafe(32), now()
     row = {
         "id": new_id(),
@@ -216,10 +216,11 @@ async def _read(request: Request) -> LaunchSession:
 
 def caller_of(request: Request, session: LaunchSession) -> Caller:
     """On whose behalf a page reads and writes: the EPR's registered client, with the clinician as the person."""
-    return _caller(request, session.organisation, session.epr, session.user.name)
+    return caller_for(request, session.organisation, session.epr, session.user.name)
 
 
-def _caller(request: Request, organisation: str, epr: Json, person: str) -> Caller:
+def caller_for(request: Request, organisation: str, epr: Json, person: str | None = None) -> Caller:
+    """The client that is registered for the EPR. Raises Forbidden when that is not known."""
     client = request.app.state.gateway.directory.client(epr["client"])
     if client is None:
         raise Forbidden("The client that is registered for this record system is not known.")
