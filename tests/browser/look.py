@@ -27,6 +27,7 @@ async def check_axe(page: Page) -> None:
     """Runs axe-core's WCAG 2.2 AA and best-practice rules in the page and in each of its frames."""
     found: list[str] = []
     for frame in page.frames:
+        await frame.wait_for_load_state()
         await frame.evaluate(AXE)
         result: dict[str, Any] = await frame.evaluate(RUN, RULES)
         for violation in result["violations"]:

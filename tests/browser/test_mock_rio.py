@@ -2,15 +2,9 @@
 
 from playwright.async_api import Page, expect
 from tests.app import reference_in, referral_bundle, task_in
+from tests.browser.epr import sign_in
 from tests.browser.look import check_axe, check_fits, shoot
 from tests.browser.stage import Scene
-
-
-async def sign_in(page: Page, scene: Scene, name: str = "amara.osei") -> None:
-    await page.goto(scene.rio)
-    await page.get_by_label("User name").fill(name)
-    await page.get_by_label("Password").fill("demo")
-    await page.get_by_role("button", name="Sign in").click()
 
 
 async def test_the_record_of_one_person(scene: Scene, page: Page) -> None:

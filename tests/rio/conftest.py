@@ -44,6 +44,14 @@ def options(tmp_path: Path) -> Json:
 
 @pytest.fixture
 async def adapter() -> AsyncIterator[RioRecord]:
+    adapter = RioRecord(seconds=10)  # a healthy answer may come late on a busy machine
+    yield adapter
+    await adapter.close()
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[RioRecord]:
+    """For what is to hang: it waits no longer than a second."""
     adapter = RioRecord(seconds=1)
     yield adapter
     await adapter.close()

@@ -35,12 +35,12 @@ def the_end(story: Story, closing: Json) -> Any:
 @pytest.mark.parametrize("operation", WRITES)
 @pytest.mark.parametrize("fault", ["hang-after-commit", "reset-after-commit", "hang-before-commit"])
 async def test_after_an_unknown_outcome_it_looks_before_it_writes(
-    adapter: RioRecord, rio: Rio, story: Story, closing: Json, fault: str, operation: str
+    impatient: RioRecord, adapter: RioRecord, rio: Rio, story: Story, closing: Json, fault: str, operation: str
 ) -> None:
     update = the_end(story, closing)
     await rio.fail(fault, operation, seconds=2)
 
-    first = await adapter.send(update)
+    first = await impatient.send(update)
     assert not first.delivered
     assert first.phase == "answer"
     assert (await adapter.send(update)).delivered
@@ -156,23 +156,21 @@ async def test_two_workers_at_one_delivery_leave_one_of_each(rio: Rio, story: St
 
 
 async def test_a_write_that_rio_carried_out_very_late_is_marked_as_the_second_one(
-    adapter: RioRecord, rio: Rio, story: Story
+    impatient: RioRecord, adapter: RioRecord, rio: Rio, story: Story
 ) -> None:
     """It hangs, is given up and written again; then it goes through after all."""
-    impatient = RioRecord(seconds=0.3)
     update = story.tell("submitted")
-    await rio.fail("slow", "AddProgressNote", seconds=1)
+    await rio.fail("slow", "AddProgressNote", seconds=3)
 
     late = await impatient.send(update)
     assert late.phase == "answer"
     assert (await adapter.send(update)).delivered
-    await asyncio.sleep(1)
+    await asyncio.sleep(3)
     assert len(alive(await rio.chart())) == 2
 
     await until_delivered(adapter, story.tell("accepted", status="accepted"))
 
     assert [note["NoteNum"] for note in alive(await rio.chart())] == [1, 3]
-    await impatient.close()
 
 
 @pytest.mark.parametrize("seed", range(2))
