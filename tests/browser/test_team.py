@@ -2,9 +2,9 @@
 
 from playwright.async_api import Page, expect
 from tests.app import referral_bundle, task_in
+from tests.browser.epr import sign_in
 from tests.browser.look import check_axe, check_fits, shoot
 from tests.browser.stage import Scene
-from tests.browser.test_mock_rio import sign_in
 
 
 async def test_my_team(scene: Scene, page: Page) -> None:
