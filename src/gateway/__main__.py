@@ -19,6 +19,7 @@ from rich.progress import Progress
 from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
+from gateway.commands import contract as contract_commands
 from gateway.commands import destinations as destination_commands
 from gateway.commands.maps import check_mappings, show_unmapped_codes
 from gateway.commands.mock_rio import mock_rio
@@ -42,6 +43,7 @@ app.command()(rehearse)
 app.command("mock-rio")(mock_rio)
 app.command("check-maps")(check_mappings)
 app.command("unmapped-codes")(show_unmapped_codes)
+app.add_typer(contract_commands.app, name="contract")
 app.add_typer(destination_commands.app, name="destinations")
 
 KEYS = Path("var/keys")

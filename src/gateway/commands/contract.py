@@ -1,0 +1,125 @@
+"""gateway contract: proves an EPR, a subscriber, a platform or a gateway against its contract."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway.contract.asking import CouldNotRun
+from gateway.contract.config import ConfigError, read_config
+from gateway.contract.reports import HAPPENED, write_reports
+from gateway.contract.running import Report, Result, Teller, run_suite
+from gateway.contract.suite import ROLES, Role, Suite, SuiteError, Test, read_suite, suite_of
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "skip": "[dim]skip[/]"}
+LISTENS = {"epr-sender", "platform"}
+
+
+@app.command("list")
+def list_tests(
+    role: Annotated[Role | None, typer.Option(help="Only of this role.")] = None,
+) -> None:
+    """Lists the tests: what each is about, and the rule it comes from."""
+    for one in [role] if role else ROLES:
+        table = Table("id", "test", "rule", title=one, title_justify="left", box=None)
+        for test in suite_of(one).tests:
+            table.add_row(test.id, test.title, f"{test.clause.source}, {test.clause.rule}")
+        Console().print(table)
+
+
+@app.command()
+def run(
+    role: Annotated[Role, typer.Option(help="What the counterpart is.")],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Its address: the FHIR base, the callback, the endpoint. An epr-sender takes cues there, if it can."
+        ),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Keys, secrets, times: a YAML file.")] = None,
+    listen: Annotated[str, typer.Option(help="Where the runner listens as the gateway: host:port.")] = "127.0.0.1:8700",
+    cues: Annotated[str | None, typer.Option(help="Where a platform is told what to do; else you are.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this test; again for more.")] = None,
+    suite: Annotated[Path | None, typer.Option(help="Another suite than the gateway's own.")] = None,
+    report: Annotated[Path, typer.Option(help="Folder for report.html, report.xml and testreport.json.")] = Path(
+        "contract-report"
+    ),
+) -> None:
+    """Runs a role's tests. Exits 0 when all pass, 1 when one fails, 2 when nothing could be found out."""
+    console = Console(highlight=False)
+    try:
+        chosen = read_suite(suite) if suite else suite_of(role)
+        if chosen.role != role:
+            raise CouldNotRun(f"{suite} is a suite for the role {chosen.role}, not {role}.")
+        if target is None and role != "epr-sender":
+            raise CouldNotRun(f"Give --target: the address of the {role}.")
+        known = read_config(config)
+        where = _host_and_port(listen)
+        cued = target if role == "epr-sender" else cues
+        found = None if role == "epr-sender" else target
+        if role in LISTENS:
+            console.print(f"The runner is the gateway at http://{listen}: FHIR at /FHIR/R4, platform at /platform/v1.")
+        going = run_suite(chosen, found, known, _teller(console, chosen), only or (), where, cued)
+        reported = asyncio.run(going)
+        files = write_reports(reported, report)
+    except (SuiteError, ConfigError, CouldNotRun) as trouble:
+        typer.echo(f"Could not run: {trouble}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as trouble:
+        typer.echo(f"Could not run: the report cannot be written to {report}: {trouble.strerror}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("Could not run: interrupted before its end.", err=True)
+        raise typer.Exit(2) from None
+    _tell_the_end(console, reported, files)
+    raise typer.Exit(_code(reported))
+
+
+def _code(report: Report) -> int:
+    if report.count("fail"):
+        return 1
+    return 0 if report.count("pass") else 2
+
+
+def _teller(console: Console, suite: Suite) -> Teller:
+    wide = len(str(len(suite.tests)))
+    number = iter(range(1, len(suite.tests) + 1))
+
+    def began(test: Test) -> None:
+        if console.is_terminal:
+            console.print(f"[dim]... {test.id} {test.title}[/]", end="\r")
+
+    def ended(result: Result) -> None:
+        at = f"{next(number):>{wide}}/{len(suite.tests)}"
+        console.print(
+            f"{at} {MARKS[result.verdict]} {result.test.id} {result.test.title} [dim]{result.milliseconds} ms[/]"
+        )
+        for failure in result.failures:
+            console.print(f"       {failure}", markup=False, style=None if result.verdict == "fail" else "dim")
+        if result.verdict == "fail":
+            console.print(f"       For patients: {result.test.patients}", markup=False)
+            console.print(f"       To mend it: {result.test.mend}", markup=False)
+
+    def cue(say: str) -> None:
+        console.print(f"  -> {say}", markup=False)
+
+    return Teller(began, ended, cue)
+
+
+def _tell_the_end(console: Console, report: Report, files: list[Path]) -> None:
+    counts = ", ".join(f"{report.count(verdict)} {HAPPENED[verdict]}" for verdict in ("pass", "fail", "skip"))
+    console.print(f"{counts}. The report: {', '.join(str(file) for file in files)}")
+    if not report.count("pass") and not report.count("fail"):
+        console.print("Could not run: every test was left out. See what the configuration lacks, above.")
+
+
+def _host_and_port(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise CouldNotRun(f"--listen {listen}: expected host:port, e.g. 127.0.0.1:8700.")
+    return host, int(port)

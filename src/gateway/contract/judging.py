@@ -1,0 +1,75 @@
+"""Holds an exchange against what a step expects. Each failure is a sentence: what was expected, and what there was."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.contract.exchange import MOST_READ, Exchange
+from gateway.contract.fhirpath import evaluate, holds
+from gateway.contract.suite import Expect
+
+
+def judge(expect: Expect, exchange: Exchange, kept: Mapping[str, Any]) -> list[str]:
+    """The failures; none when all holds. `kept` has the names that expressions may use, and exchanges kept whole."""
+    if exchange.phase != "done":
+        return [f"Expected an answer; {exchange.outcome}."]
+    failures = _status(expect, exchange)
+    failures += _headers(expect.header, exchange.headers, "The answer's header")
+    failures += _headers(expect.sent_header, exchange.sent_headers, "The request's header")
+    failures += _true(expect.that, exchange.json, kept, "the answer", len(exchange.body) >= MOST_READ)
+    failures += _true(expect.sent_that, exchange.sent_json, kept, "the request", cut=False)
+    if expect.same_body_as:
+        before: Exchange = kept[expect.same_body_as]
+        if before.json != exchange.json:
+            failures.append(f"Expected the same body as that of {expect.same_body_as}; it differs.")
+    return failures
+
+
+def _status(expect: Expect, exchange: Exchange) -> list[str]:
+    wanted = expect.statuses
+    if not wanted or exchange.status in wanted:
+        return []
+    few = ", ".join(str(one) for one in sorted(wanted)) if len(wanted) < 6 else str(expect.status)
+    moved = " Redirects are not followed." if 300 <= (exchange.status or 0) < 400 else ""
+    return [f"Expected status {few}; it was {exchange.status}.{moved}"]
+
+
+def _headers(wanted: Mapping[str, str], had: Mapping[str, str], whose: str) -> list[str]:
+    failures = []
+    for name, pattern in wanted.items():
+        value = had.get(name.lower())
+        if value is None:
+            failures.append(f"{whose} {name} is missing.")
+        elif not re.fullmatch(pattern, value):
+            failures.append(f"{whose} {name} is not as expected ({pattern}).")
+    return failures
+
+
+def _true(wanted: list[str], document: Any, kept: Mapping[str, Any], where: str, cut: bool) -> list[str]:
+    if not wanted:
+        return []
+    if cut:
+        return [f"Expected JSON; {where} has more than {MOST_READ:,} bytes, and was not read to its end."]
+    if document is None:
+        return [f"Expected JSON; {where} is none."]
+    failures = []
+    for expression in wanted:
+        try:
+            if holds(expression, document, kept):
+                continue
+            failures.append(f"Expected of {where}: {expression}. {_found(expression, document, kept)}".rstrip())
+        except ValueError as trouble:
+            failures.append(f"Expected of {where}: {trouble}.")
+    return failures
+
+
+def _found(expression: str, document: Any, kept: Mapping[str, Any]) -> str:
+    """For `path = value`: what is there."""
+    path, equals, _ = expression.partition(" = ")
+    if not equals or " and " in expression or " or " in expression:
+        return ""
+    try:
+        found = evaluate(path, document, kept)
+    except ValueError:
+        return ""
+    return f"There is {', '.join(str(one)[:60] for one in found[:3]) or 'nothing'}."

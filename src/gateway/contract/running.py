@@ -1,0 +1,249 @@
+"""Carries out a suite, test by test, and says what came of each."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.contract.asking import Asker, CouldNotRun, dump
+from gateway.contract.config import Config
+from gateway.contract.exchange import Exchange
+from gateway.contract.fhirpath import evaluate
+from gateway.contract.filling import CannotFill, Filling
+from gateway.contract.judging import judge
+from gateway.contract.listening import UNDER_TEST, Listener, listening
+from gateway.contract.suite import Await, Send, Step, Suite, Test
+from gateway.ids import instant, now
+
+Verdict = Literal["pass", "fail", "skip"]
+LOOK = 0.1  # seconds between two looks whether it has become so
+
+
+@dataclass
+class Result:
+    """What came of one test. `failures` are sentences; `step` counts from 1; `exchanges` is what went over the wire."""
+
+    test: Test
+    verdict: Verdict = "pass"
+    failures: list[str] = field(default_factory=list)
+    step: int = 0
+    exchanges: list[Exchange] = field(default_factory=list)
+    milliseconds: int = 0
+
+
+@dataclass
+class Report:
+    suite: Suite
+    target: str
+    began: str
+    results: list[Result] = field(default_factory=list)
+
+    def count(self, verdict: Verdict) -> int:
+        return sum(one.verdict == verdict for one in self.results)
+
+
+@dataclass(frozen=True)
+class Teller:
+    """What whoever looks on is told while it runs."""
+
+    began: Callable[[Test], None]
+    ended: Callable[[Result], None]
+    cue: Callable[[str], None]
+
+
+class Runner:
+    def __init__(self, suite: Suite, config: Config, asker: Asker, listener: Listener | None, teller: Teller) -> None:
+        self.suite = suite
+        self.config = config
+        self.asker = asker
+        self.listener = listener
+        self.teller = teller
+        self.seen = 0  # exchanges of the listener that earlier tests and awaits have had
+        self.cues: str | None = None
+
+    async def run(self, test: Test) -> Result:
+        missing = [entry for entry in test.needs if not self.config.has(entry)]
+        if missing:
+            return Result(test, "skip", [f"The configuration has no {one}." for one in missing])
+        result, filling = Result(test), Filling(self._given())
+        started = time.perf_counter()
+        if self.listener:
+            self.seen = len(self.listener.recorder.exchanges)
+        for number, step in enumerate(test.steps, 1):
+            result.step = number
+            try:
+                result.failures = await self._do(test, step, filling, result.exchanges)
+            except CannotFill as trouble:
+                result.failures = [f"This step could not be made: {trouble}."]
+            if result.failures:
+                result.verdict = "fail"
+                break
+        if self.listener:
+            self.listener.recorder.answers.clear()
+        result.milliseconds = round((time.perf_counter() - started) * 1000)
+        return result
+
+    def _given(self) -> dict[str, Any]:
+        return {"gateway": self.listener.url} if self.listener else {}
+
+    async def _do(self, test: Test, step: Step, filling: Filling, exchanges: list[Exchange]) -> list[str]:
+        if step.cue is not None:
+            return await self._cue(test, step, filling)
+        if step.answer:
+            if self.listener:
+                self.listener.recorder.answers.extend(step.answer)
+            return []
+        if step.absent:
+            await asyncio.sleep(step.within or 1)
+            return [f"Expected no such request; {one.method} {one.url} came." for one in self._new(step.absent)[:1]]
+        until = time.monotonic() + (step.within or (self.config.patience if step.await_ else 0))
+        while True:
+            failures, had = await self._try(step, filling)
+            if not failures or time.monotonic() > until:
+                exchanges += had
+                return failures or self._keep(step, filling, had)
+            await asyncio.sleep(LOOK)
+
+    async def _try(self, step: Step, filling: Filling) -> tuple[list[str], list[Exchange]]:
+        """Sends, or looks at what has come; what is wrong with it."""
+        if step.send:
+            had = await self._send(step.send, filling)
+        else:
+            assert step.await_
+            had = self._new(step.await_)[:1]
+            if not had:
+                return [f"Expected {step.await_.method} {step.await_.path}; it did not come."], []
+        failures = [told for one in had for told in judge(step.expect, one, filling.kept)]
+        return list(dict.fromkeys(failures)), had
+
+    async def _send(self, send: Send, filling: Filling) -> list[Exchange]:
+        document = self.suite.documents[send.body] if send.body else None
+        body = filling.text(send.raw).encode() if send.raw is not None else b""
+        if document is not None:
+            body = dump(filling.document(document, send.change))
+        headers = dict(self.config.headers) if send.at == "target" else {}
+        headers |= {name: filling.text(value) for name, value in send.headers.items()}
+        headers.setdefault("Accept", send.type)
+        if body:
+            headers["Content-Type"] = send.type
+        if token := await self.asker.token(send.as_, send.at):
+            headers["Authorization"] = f"Bearer {token}"
+        if send.sign:
+            headers |= self.asker.signature(send.sign, filling.text(send.delivery), body)
+        path = filling.text(send.path)
+        return await asyncio.gather(
+            *(self.asker.ask(send.method, send.at, path, headers, body) for _ in range(send.together))
+        )
+
+    def _new(self, wanted: Await) -> list[Exchange]:
+        assert self.listener
+        matching = re.compile(wanted.path)
+        new = self.listener.recorder.exchanges[self.seen :]
+        return [one for one in new if one.method == wanted.method and matching.fullmatch(one.url)]
+
+    def _keep(self, step: Step, filling: Filling, had: list[Exchange]) -> list[str]:
+        first = had[0]
+        if step.await_ and self.listener:
+            self.seen = self.listener.recorder.exchanges.index(first, self.seen) + 1
+        if step.keep_exchange:
+            filling.kept[step.keep_exchange] = first
+        failures = []
+        for wanted, document in ((step.keep, first.json), (step.keep_sent, first.sent_json)):
+            for name, expression in wanted.items():
+                found = _found(expression, document, filling.kept)
+                if not found:
+                    failures.append(f"Expected {expression}, for later; there is nothing.")
+                else:
+                    filling.kept[name] = found[0]
+        return failures
+
+    async def _cue(self, test: Test, step: Step, filling: Filling) -> list[str]:
+        """Tells whoever works the counterpart, or the counterpart itself, what to do now."""
+        assert step.cue is not None
+        say = filling.text(step.cue)
+        self.teller.cue(say)
+        if not self.cues:
+            return []
+        told: dict[str, Any] = {
+            "test": test.id,
+            "do": step.do,
+            "say": say,
+            "gateway": self.listener.url if self.listener else None,
+        }
+        told["with"] = {name: filling.text(value) for name, value in step.with_.items()}
+        headers = {"content-type": "application/json"}
+        answered = await self.asker.ask("POST", "cues", "", headers, dump(told))
+        fine = answered.status is not None and 200 <= answered.status < 300
+        return [] if fine else [f"The cue {step.do or step.cue!r} was not taken: {answered.outcome}."]
+
+
+def _found(expression: str, document: Any, kept: Mapping[str, Any]) -> list[Any]:
+    try:
+        return evaluate(expression, document, kept) if document is not None else []
+    except ValueError:
+        return []
+
+
+async def run_suite(
+    suite: Suite,
+    target: str | None,
+    config: Config,
+    teller: Teller,
+    only: Iterable[str] = (),
+    listen: tuple[str, int] = ("127.0.0.1", 0),
+    cues: str | None = None,
+) -> Report:
+    """Raises CouldNotRun when nothing could be found out about the counterpart."""
+    chosen = set(only)
+    if unknown := chosen - {test.id for test in suite.tests}:
+        raise CouldNotRun(f"The suite {suite.role} has no test {', '.join(sorted(unknown))}.")
+    async with AsyncExitStack() as stack:
+        listener = await stack.enter_async_context(_listener(suite, target, config, listen))
+        bases = _bases(suite, target, config, listener)
+        if cues:
+            bases["cues"] = cues
+        asker = await stack.enter_async_context(Asker(bases, config, listener.tokens if listener else {}))
+        if "target" in bases:
+            await _reach(asker, bases["target"])
+        report = Report(suite, target or (listener.url if listener else ""), instant(now()))
+        runner = Runner(suite, config, asker, listener, teller)
+        runner.cues = cues
+        for test in suite.tests:
+            if chosen and test.id not in chosen:
+                continue
+            teller.began(test)
+            result = await runner.run(test)
+            report.results.append(result)
+            teller.ended(result)
+    return report
+
+
+@asynccontextmanager
+async def _listener(
+    suite: Suite, target: str | None, config: Config, listen: tuple[str, int]
+) -> AsyncIterator[Listener | None]:
+    if suite.role not in UNDER_TEST:
+        yield None
+        return
+    async with listening(suite.role, *listen, target, config) as listener:
+        yield listener
+
+
+def _bases(suite: Suite, target: str | None, config: Config, listener: Listener | None) -> dict[str, str]:
+    bases = {"target": target.rstrip("/")} if target else {}
+    if listener:
+        bases |= {"gateway-fhir": f"{listener.url}/FHIR/R4", "gateway-platform": f"{listener.url}/platform/v1"}
+    if suite.role == "gateway" and target:
+        root, _, _ = target.rstrip("/").rpartition("/FHIR/R4")
+        bases["platform"] = config.platform_url or f"{root}/platform/v1"
+    return bases
+
+
+async def _reach(asker: Asker, target: str) -> None:
+    """That somebody is there, before each test says that nobody is."""
+    reached = await asker.ask("GET", "target", "", {"accept": "*/*"})
+    if reached.phase != "done":
+        raise CouldNotRun(f"{target}: {reached.outcome}.")

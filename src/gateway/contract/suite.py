@@ -1,0 +1,225 @@
+"""A suite of contract tests, as written in a YAML file: what is sent or awaited, what must hold, and why it matters.
+
+`read_suite` refuses a file that is not so with its line and what was expected.
+"""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gateway.contract.fhirpath import check_expression
+
+Role = Literal["gateway", "epr-sender", "epr-receiver", "subscriber", "platform"]
+Sign = Literal["rightly", "not", "with-another-key", "ten-minutes-ago", "another-body"]
+Source = Literal[
+    "FHIR R4", "BaRS", "Gravity SDOHCC", "Subscriptions Backport", "SMART", "Standard Webhooks", "CloudEvents", "HTTP",
+    "ours",
+]  # fmt: skip
+Answer = Literal["lost", "slow", "503", "500", "401"]
+
+ROLES: tuple[Role, ...] = ("gateway", "epr-sender", "epr-receiver", "subscriber", "platform")
+ID = re.compile(r"[A-Z]{3}-\d{2}")
+
+
+class SuiteError(Exception):
+    """A suite file cannot be used; the text names file, line and what was expected."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
+
+
+Expression = Annotated[str, AfterValidator(check_expression)]
+
+
+class Clause(_Entry):
+    """Where the rule comes from: a published standard, or our own contract of that neighbour."""
+
+    source: Source
+    rule: str
+    url: str | None = None
+
+
+class Expect(_Entry):
+    """What must hold of an exchange. `that` and `sent_that` are FHIRPath, on the JSON of the answer and of the request;
+    `%name` is what was kept under that name. `header` and `sent_header` are regular expressions for whole values."""
+
+    status: list[int] | int | Literal["2xx", "4xx", "refused"] | None = None
+    header: dict[str, str] = {}
+    that: list[Expression] = []
+    sent_header: dict[str, str] = {}
+    sent_that: list[Expression] = []
+    same_body_as: str | None = None  # the answer's body is that of the exchange that was kept so
+
+    @property
+    def statuses(self) -> set[int]:
+        match self.status:
+            case None:
+                return set()
+            case "2xx":
+                return set(range(200, 300))
+            case "4xx":
+                return set(range(400, 500))
+            case "refused":  # by any status that says so, and never by a fault of the server
+                return set(range(400, 500)) - {408, 429}
+            case int(one):
+                return {one}
+            case many:
+                return set(many)
+
+
+class Send(_Entry):
+    """One request of the runner's. `${name}` in path, headers and body is what was kept, or `${new.x}`: a UUID, the
+    same through the test."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    at: Literal["target", "platform", "gateway-fhir", "gateway-platform", "token"] = "target"
+    path: str = ""
+    as_: Annotated[str | None, Field(alias="as")] = None  # whose token: a name of the configuration's clients
+    body: str | None = None  # a document of the suite
+    change: dict[str, Any] = {}  # `Task.status`, `ServiceRequest.code.coding[0].code`, `/entry`: null leaves it out
+    raw: str | None = None  # the body, as it is
+    type: str = "application/fhir+json"
+    headers: dict[str, str] = {}
+    sign: Sign | None = None
+    delivery: str = "${new.delivery}"  # the id under which it is signed
+    together: Annotated[int, Field(ge=1, le=16)] = 1  # so many at the same time; what must hold holds of each
+
+    @model_validator(mode="after")
+    def _one_body(self) -> "Send":
+        if self.body and self.raw is not None:
+            raise ValueError("expected `body` or `raw`, not both")
+        return self
+
+
+class Await(_Entry):
+    """A request that the counterpart is expected to make to the runner, new since the test began."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: Annotated[str, AfterValidator(lambda text: re.compile(text).pattern)]  # a regular expression
+
+
+class Step(_Entry):
+    """One step does one of: send, await, cue, answer. Then what must hold of it; then what is kept of it for later."""
+
+    cue: str | None = None  # what the counterpart, or whoever works it, is to do now
+    do: str | None = None  # ... in one word, for a machine
+    with_: Annotated[dict[str, str], Field(alias="with")] = {}  # ... and with what
+    answer: list[Answer] = []  # how the runner answers the next requests, before it answers as it should
+    send: Send | None = None
+    await_: Annotated[Await | None, Field(alias="await")] = None
+    absent: Await | None = None  # no such request since the test began (or the last await)
+    expect: Expect = Expect()
+    within: Annotated[float, Field(gt=0, le=600)] | None = None  # seconds for it to become so: sent again and again
+    keep: dict[str, Expression] = {}  # name -> FHIRPath on the answer; `exchange` keeps the whole under a name
+    keep_sent: dict[str, Expression] = {}  # ... on the request
+    keep_exchange: str | None = None
+
+    @model_validator(mode="after")
+    def _does_something(self) -> "Step":
+        doing = [self.send, self.await_, self.absent, self.cue, self.answer or None]
+        if sum(one is not None for one in doing) != 1:
+            raise ValueError("expected one of: send, await, absent, cue, answer")
+        return self
+
+
+class Test(_Entry):
+    """`patients` says what it means for the people referred when this fails, `mend` how to mend it."""
+
+    id: Annotated[str, Field(pattern=ID.pattern)]
+    title: str
+    clause: Clause
+    patients: str
+    mend: str
+    needs: list[str] = []  # entries of the configuration without which it is left out, and said so
+    steps: Annotated[list[Step], Field(min_length=1)]
+
+
+class Suite(_Entry):
+    role: Role
+    title: str
+    about: str
+    documents: dict[str, Any] = {}  # name -> a JSON document, or the name of a file beside the suite
+    tests: Annotated[list[Test], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Suite":
+        seen: set[str] = set()
+        for test in self.tests:
+            if test.id in seen:
+                raise ValueError(f"expected each id once; {test.id} is there twice")
+            seen.add(test.id)
+            for step in test.steps:
+                if step.send and step.send.body and step.send.body not in self.documents:
+                    raise ValueError(f"{test.id}: there is no document {step.send.body!r} in `documents`")
+        return self
+
+
+def suite_of(role: Role) -> Suite:
+    """The suite that comes with the gateway for a role."""
+    folder = files("gateway.contract").joinpath("suites")
+    with_path = Path(str(folder.joinpath(f"{role}.yaml")))
+    return read_suite(with_path)
+
+
+def read_suite(path: Path) -> Suite:
+    """Raises SuiteError, with the line, for what is no suite."""
+    try:
+        text = path.read_text("utf-8")
+        root = yaml.compose(text, yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except OSError as trouble:
+        raise SuiteError(f"{path}: cannot be read: {trouble.strerror}") from None
+    except UnicodeDecodeError:
+        raise SuiteError(f"{path}: expected UTF-8 text") from None
+    except yaml.YAMLError as trouble:
+        mark = getattr(trouble, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise SuiteError(f"{path}{line}: no YAML: {getattr(trouble, 'problem', None) or 'cannot be read'}") from None
+    if root is None or not isinstance(document, dict):
+        raise SuiteError(f"{path}: expected a mapping with role, title, about and tests")
+    try:
+        suite = Suite.model_validate(document)
+    except ValidationError as mistakes:
+        told = "\n".join(
+            f"{path}, line {_line(root, mistake['loc'])}: {_place(mistake['loc'])}: {mistake['msg']}"
+            for mistake in mistakes.errors()[:10]
+        )
+        raise SuiteError(told) from None
+    return suite.model_copy(update={"documents": dict(_documents(suite, path))})
+
+
+def _documents(suite: Suite, path: Path) -> Iterator[tuple[str, Any]]:
+    for name, document in suite.documents.items():
+        if not isinstance(document, str):
+            yield name, document
+            continue
+        beside = path.parent / document
+        try:
+            yield name, yaml.safe_load(beside.read_text("utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            raise SuiteError(f"{path}: documents.{name}: {document} beside it cannot be read as JSON") from None
+
+
+def _line(node: yaml.Node, place: tuple[int | str, ...]) -> int:
+    """The line on which the entry at `place` stands, or the nearest one around it."""
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            inner = next((value for key, value in node.value if key.value == step), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            inner = node.value[step]
+        else:
+            inner = None
+        if inner is None:
+            break
+        node = inner
+    return int(node.start_mark.line) + 1
+
+
+def _place(place: tuple[int | str, ...]) -> str:
+    return ".".join(str(step) for step in place) or "the suite"

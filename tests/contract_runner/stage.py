@@ -1,0 +1,36 @@
+"""Counterparts on real ports, healthy ones and broken ones, and the runner in front of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from gateway.contract.config import Config
+from gateway.contract.running import Report, Teller, run_suite
+from gateway.contract.suite import Role, suite_of
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A counterpart with one thing wrong. `app` puts the fault around (or into) a healthy one; `caught_by` has the ids of
+    all tests that fail for it, the one that is about it first."""
+
+    wrong: str
+    caught_by: tuple[str, ...]
+    app: Callable[[ASGIApp], ASGIApp]
+
+
+QUIET = Teller(lambda _test: None, lambda _result: None, lambda _say: None)
+
+
+async def prove(role: Role, target: str | None, config: Config, *only: str, cues: str | None = None) -> Report:
+    return await run_suite(suite_of(role), target, config, QUIET, only, cues=cues)
+
+
+def failed(report: Report) -> list[str]:
+    return [one.test.id for one in report.results if one.verdict == "fail"]
+
+
+def told(report: Report) -> str:
+    """Why what failed failed: for the message of an assertion."""
+    return "\n".join(f"{one.test.id} step {one.step}: {one.failures}" for one in report.results if one.failures)
