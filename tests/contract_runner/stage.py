@@ -12,8 +12,8 @@ from gateway.contract.suite import Role, suite_of
 
 @dataclass(frozen=True)
 class Broken:
-    """A counterpart with one thing wrong. `app` puts the fault around (or into) a healthy one; `caught_by` has the ids of
-    all tests that fail for it, the one that is about it first."""
+    """A counterpart with one thing wrong. `app` puts the fault around a healthy one; `caught_by` has the ids of all tests
+    that fail for it, in the suite's order."""
 
     wrong: str
     caught_by: tuple[str, ...]
