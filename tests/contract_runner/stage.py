@@ -12,8 +12,8 @@ from gateway.contract.suite import Role, suite_of
 
 @dataclass(frozen=True)
 class Broken:
-    """A counterpart with one thing wrong. `app` puts the fault around a healthy one; `caught_by` has the ids of all tests
-    that fail for it, in the suite's order."""
+    """A counterpart with one thing wrong. `app` puts the fault around a healthy one; `caught_by` has the ids of all
+    tests that fail for it, in the suite's order."""
 
     wrong: str
     caught_by: tuple[str, ...]

@@ -29,7 +29,7 @@ HAPPENED = {"pass": "passed", "fail": "failed", "skip": "left out"}
 def write_reports(report: Report, folder: Path) -> list[Path]:
     """report.xml, report.html and testreport.json in the folder, which is made. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = {"report.xml": junit(report), "report.html": page(report), "testreport.json": test_report(report)}
+    made = {"report.xml": junit(report), "report.html": page(report), "testreport.json": fhir_report(report)}
     for name, text in made.items():
         (folder / name).write_text(text, "utf-8")
     return [folder / name for name in made]
@@ -81,7 +81,7 @@ def _plain(text: str) -> str:
     return CONTROLS.sub("", text)
 
 
-def test_report(report: Report) -> str:
+def fhir_report(report: Report) -> str:
     """A FHIR R4 TestReport (testreport.html). Without a TestScript of its own: the suite's name stands in its place."""
     failed = report.count("fail")
     ran = len(report.results) - report.count("skip")

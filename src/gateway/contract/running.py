@@ -96,6 +96,9 @@ class Runner:
             if self.listener:
                 self.listener.recorder.answers.extend(step.answer)
             return []
+        if step.wait:
+            await asyncio.sleep(step.wait)
+            return []
         if step.absent:
             await asyncio.sleep(step.within or 1)
             return [f"Expected no such request; {one.method} {one.url} came." for one in self._new(step.absent)[:1]]
@@ -116,7 +119,7 @@ class Runner:
             had = self._new(step.await_)[:1]
             if not had:
                 return [f"Expected {step.await_.method} {step.await_.path}; it did not come."], []
-        failures = [told for one in had for told in judge(step.expect, one, filling.kept)]
+        failures = [told for one in had for told in judge(step.expect, one, filling.kept, incoming=step.send is None)]
         return list(dict.fromkeys(failures)), had
 
     async def _send(self, send: Send, filling: Filling) -> list[Exchange]:
