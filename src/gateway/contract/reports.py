@@ -24,6 +24,7 @@ TOKENS = re.compile(r"(client_assertion=|\"access_token\"\s*:\s*\")[^&\"\s]+")
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")  # what XML 1.0 has no way to say
 MOST_SHOWN = 20_000  # characters of a body
 HAPPENED = {"pass": "passed", "fail": "failed", "skip": "left out"}
+ORDER = ("fail", "skip", "pass")
 
 
 def write_reports(report: Report, folder: Path) -> list[Path]:
@@ -132,6 +133,7 @@ def page(report: Report) -> str:
     template = environment.from_string(folder.joinpath("report.html").read_text("utf-8"))
     return template.render(
         report=report,
+        failed_first=sorted(report.results, key=lambda one: ORDER.index(one.verdict)),
         happened=HAPPENED,
         style=style,
         digest=digest,

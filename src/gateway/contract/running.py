@@ -52,6 +52,7 @@ class Teller:
     began: Callable[[Test], None]
     ended: Callable[[Result], None]
     cue: Callable[[str], None]
+    listening: Callable[[str], None]  # the address at which the runner is the gateway
 
 
 class Runner:
@@ -205,6 +206,8 @@ async def run_suite(
         raise CouldNotRun(f"The suite {suite.role} has no test {', '.join(sorted(unknown))}.")
     async with AsyncExitStack() as stack:
         listener = await stack.enter_async_context(_listener(suite, target, config, listen))
+        if listener:
+            teller.listening(listener.url)
         bases = _bases(suite, target, config, listener)
         if cues:
             bases["cues"] = cues
