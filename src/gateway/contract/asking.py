@@ -19,7 +19,7 @@ from gateway.contract.suite import Sign
 from gateway.ids import new_id
 
 ANOTHER_SECRET = "whsec_" + base64.b64encode(b"a secret that nobody agreed upon").decode()  # it must be wrong
-LONG_AGO = timedelta(minutes=10)
+OFF = {"ten-minutes-ago": -timedelta(minutes=10), "in-ten-minutes": timedelta(minutes=10)}
 
 
 class CouldNotRun(Exception):
@@ -116,7 +116,7 @@ class Asker:
         """Headers of Standard Webhooks 1.0.0: as the gateway signs, or wrong in one thing."""
         if how == "not" or self._config.secret is None:
             return {}
-        moment = datetime.now(UTC) - (LONG_AGO if how == "ten-minutes-ago" else timedelta())
+        moment = datetime.now(UTC) + OFF.get(how, timedelta())
         secret = ANOTHER_SECRET if how == "with-another-key" else self._config.secret
         signed = b"{}" if how == "another-body" else body
         return {

@@ -1,7 +1,7 @@
 """What the runner must know of the counterpart: a YAML file beside the engineer's own tests."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from joserfc.errors import JoseError
@@ -39,6 +39,9 @@ class Config(_Entry):
     clients: dict[str, Account] = {}  # `default`: used for each request to the target that names no other
     secret: Secret | None = None  # whsec_...: what the gateway signs its updates with
     headers: dict[str, str] = {}  # sent with each request to the target
+    agreed: list[Literal["conditional", "provenance"]] = []  # with an EPR, as in its destination's options
+    subscription: str | None = None  # of a subscriber: the address of its Subscription, where it knows no other
+    topic: str = "urn:social-prescribing-gateway:SubscriptionTopic:task"  # ... and what that is about
     platform_url: str | None = None  # of a gateway: its /platform/v1, where that is not beside its FHIR base
     keys_file: Path | None = None  # the counterpart's public keys (a JWK Set), by which the runner's gateway knows it
     authority: Path | None = None  # PEM: who signed the target's certificate
@@ -48,10 +51,10 @@ class Config(_Entry):
     patience: Annotated[float, Field(gt=0, le=3600)] = 60  # for what the counterpart is to do
 
     def has(self, entry: str) -> bool:
-        """Whether `secret` or `clients.other-epr` is there."""
+        """Whether `secret`, `clients.other-epr` or `agreed.conditional` is there."""
         name, _, inner = entry.partition(".")
         there = getattr(self, name, None)
-        return bool(inner in there if inner and isinstance(there, dict) else there)
+        return bool(inner in there if inner and isinstance(there, dict | list) else there)
 
     @property
     def options(self) -> dict[str, Any]:

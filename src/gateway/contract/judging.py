@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.scrub import issue_codes, tells_of_failure
 from gateway.contract.exchange import MOST_READ, Exchange
 from gateway.contract.fhirpath import evaluate, holds
 from gateway.contract.suite import Expect
@@ -14,11 +15,13 @@ def judge(expect: Expect, exchange: Exchange, kept: Mapping[str, Any], *, incomi
     the counterpart asks may go without an answer, if none is expected (`incoming`)."""
     if exchange.phase != "done" and (expect.wants_answer or not incoming):
         return [f"Expected an answer; {exchange.outcome}."]
-    failures = _status(expect, exchange)
+    failures = _taken(exchange) if expect.status == "taken" else _status(expect, exchange)
     failures += _headers(expect.header, exchange.headers, "The answer's header")
     failures += _headers(expect.sent_header, exchange.sent_headers, "The request's header")
     failures += _true(expect.that, exchange.json, kept, "the answer", len(exchange.body) >= MOST_READ)
     failures += _true(expect.sent_that, exchange.sent_json, kept, "the request", cut=False)
+    answer = exchange.body.decode("utf-8", "replace") if expect.text else ""
+    failures += [f"Expected in the answer, as it came: {one}" for one in expect.text if not re.search(one, answer)]
     if expect.same_body_as:
         before: Exchange = kept[expect.same_body_as]
         if before.json != exchange.json:
@@ -33,6 +36,17 @@ def _status(expect: Expect, exchange: Exchange) -> list[str]:
     few = ", ".join(str(one) for one in sorted(wanted)) if len(wanted) < 6 else str(expect.status)
     moved = " Redirects are not followed." if 300 <= (exchange.status or 0) < 400 else ""
     return [f"Expected status {few}; it was {exchange.status}.{moved}"]
+
+
+def _taken(exchange: Exchange) -> list[str]:
+    """As the gateway judges it: 2xx without a fault inside, or 409 with the issue code `duplicate`."""
+    fine = 200 <= (exchange.status or 0) < 300
+    if fine and tells_of_failure(exchange.body):
+        return [f"Expected the update to be taken; the {exchange.status} holds an OperationOutcome that says it was not."]
+    if fine or (exchange.status == 409 and "duplicate" in issue_codes(exchange.body)):
+        return []
+    moved = " Redirects are not followed." if 300 <= (exchange.status or 0) < 400 else ""
+    return [f"Expected the update to be taken (2xx); it was {exchange.status}.{moved}"]
 
 
 def _headers(wanted: Mapping[str, str], had: Mapping[str, str], whose: str) -> list[str]:

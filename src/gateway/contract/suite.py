@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gateway.contract.fhirpath import check_expression
 
 Role = Literal["gateway", "epr-sender", "epr-receiver", "subscriber", "platform"]
-Sign = Literal["rightly", "not", "with-another-key", "ten-minutes-ago", "another-body"]
+Sign = Literal["rightly", "not", "with-another-key", "ten-minutes-ago", "in-ten-minutes", "another-body"]
 Source = Literal[
     "FHIR R4", "BaRS", "Gravity SDOHCC", "Subscriptions Backport", "SMART", "Standard Webhooks", "CloudEvents", "HTTP",
     "ours",
@@ -49,11 +49,12 @@ class Expect(_Entry):
     """What must hold of an exchange. `that` and `sent_that` are FHIRPath, on the JSON of the answer and of the request;
     `%name` is what was kept under that name. `header` and `sent_header` are regular expressions for whole values."""
 
-    status: list[int] | int | Literal["2xx", "4xx", "refused"] | None = None
+    status: list[int] | int | Literal["2xx", "4xx", "refused", "taken"] | None = None
     header: dict[str, str] = {}
     that: list[Expression] = []
     sent_header: dict[str, str] = {}
     sent_that: list[Expression] = []
+    text: list[str] = []  # regular expressions, each to be found in the answer as it came: JSON readers round 1.50
     same_body_as: str | None = None  # the answer's body is that of the exchange that was kept so
 
     @property
@@ -63,7 +64,7 @@ class Expect(_Entry):
     @property
     def statuses(self) -> set[int]:
         match self.status:
-            case None:
+            case None | "taken":  # "taken" is judged by what stands inside, too
                 return set()
             case "2xx":
                 return set(range(200, 300))
@@ -90,6 +91,8 @@ class Send(_Entry):
     raw: str | None = None  # the body, as it is
     type: str = "application/fhir+json"
     headers: dict[str, str] = {}
+    agreed: Literal["rightly", "not", "wrongly"] = "rightly"  # the configuration's headers, for the target
+    follows: int | None = None  # the version taken last: in If-Match, where `conditional` is agreed
     sign: Sign | None = None
     delivery: str = "${new.delivery}"  # the id under which it is signed
     together: Annotated[int, Field(ge=1, le=16)] = 1  # so many at the same time; what must hold holds of each
@@ -120,6 +123,7 @@ class Step(_Entry):
     absent: Await | None = None  # no such request since the last await, nor for `within` seconds (1)
     wait: Annotated[float, Field(gt=0, le=60)] | None = None  # seconds in which the counterpart may still do something
     expect: Expect = Expect()
+    left_out_on: list[int] = []  # statuses that the counterpart is free to give; the rest cannot be judged then
     within: Annotated[float, Field(gt=0, le=600)] | None = None  # seconds for it to become so: sent again and again
     keep: dict[str, Expression] = {}  # name -> FHIRPath on the answer; `exchange` keeps the whole under a name
     keep_sent: dict[str, Expression] = {}  # ... on the request
