@@ -68,6 +68,7 @@ class Runner:
         self.teller = teller
         self.seen = 0  # exchanges of the listener that earlier tests and awaits have had
         self.cues: str | None = None
+        self.target = ""
 
     async def run(self, test: Test) -> Result:
         missing = [entry for entry in test.needs if not self.config.has(entry)]
@@ -96,7 +97,7 @@ class Runner:
 
     def _given(self) -> dict[str, Any]:
         subscription = self.config.subscription or f"https://gateway.example/FHIR/R4/Subscription/{new_id()}"
-        given = {"subscription": subscription, "topic": self.config.topic}
+        given = {"subscription": subscription, "topic": self.config.topic, "target": self.target}
         return given | ({"gateway": self.listener.url} if self.listener else {})
 
     async def _do(self, test: Test, step: Step, filling: Filling, exchanges: list[Exchange]) -> list[str]:
@@ -140,6 +141,7 @@ class Runner:
         body = filling.text(send.raw).encode() if send.raw is not None else b""
         if document is not None:
             body = dump(filling.document(document, send.change))
+        body = body.ljust(send.padded or 0)
         headers = self._agreed(send)
         headers |= {name: filling.text(value) for name, value in send.headers.items()}
         headers.setdefault("Accept", send.type)
@@ -237,6 +239,7 @@ async def run_suite(
         report = Report(suite, target or (listener.url if listener else ""), instant(now()))
         runner = Runner(suite, config, asker, listener, teller)
         runner.cues = cues
+        runner.target = bases.get("target", "")
         for test in suite.tests:
             if chosen and test.id not in chosen:
                 continue

@@ -89,6 +89,7 @@ class Send(_Entry):
     body: str | None = None  # a document of the suite
     change: dict[str, Any] = {}  # `Task.status`, `ServiceRequest.code.coding[0].code`, `/entry`: null leaves it out
     raw: str | None = None  # the body, as it is
+    padded: Annotated[int, Field(gt=0, le=20_000_000)] | None = None  # bytes of the body, with spaces at its end
     type: str = "application/fhir+json"
     headers: dict[str, str] = {}
     agreed: Literal["rightly", "not", "wrongly"] = "rightly"  # the configuration's headers, for the target
