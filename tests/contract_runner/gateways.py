@@ -44,6 +44,7 @@ async def gateway(folder: Path) -> AsyncIterator[Served]:
         database_url=f"sqlite+aiosqlite:///{folder}/gateway.db",
         base_url=url,
         token_secret_file=folder / "token-secret",
+        token_seconds=3600,
         worker=False,
     )
     await migrate(settings.database_url)

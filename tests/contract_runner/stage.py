@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from starlette.types import ASGIApp
 
@@ -22,9 +23,11 @@ class Broken:
 
 QUIET = Teller(lambda _test: None, lambda _result: None, lambda _say: None, lambda _url: None)
 
+SUITE_OF = cache(suite_of)  # to read one costs half a second
+
 
 async def prove(role: Role, target: str | None, config: Config, *only: str, cues: str | None = None) -> Report:
-    return await run_suite(suite_of(role), target, config, QUIET, only, cues=cues)
+    return await run_suite(SUITE_OF(role), target, config, QUIET, only, cues=cues)
 
 
 def failed(report: Report) -> list[str]:

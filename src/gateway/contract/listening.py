@@ -207,6 +207,7 @@ def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
 def _refusal(status: int) -> list[Message]:
     body = b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"transient"}]}'
     headers = [(b"content-type", b"application/fhir+json"), (b"content-length", str(len(body)).encode())]
+    headers += [(b"retry-after", b"1")] if status == 503 else []
     return [
         {"type": "http.response.start", "status": status, "headers": headers},
         {"type": "http.response.body", "body": body},

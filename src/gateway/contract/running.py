@@ -101,6 +101,8 @@ class Runner:
         return given | ({"gateway": self.listener.url} if self.listener else {})
 
     async def _do(self, test: Test, step: Step, filling: Filling, exchanges: list[Exchange]) -> list[str]:
+        if step.afresh and self.listener:
+            self.seen = len(self.listener.recorder.exchanges)
         if step.cue is not None:
             return await self._cue(test, step, filling)
         if step.answer:
@@ -112,7 +114,7 @@ class Runner:
             return []
         if step.absent:
             await asyncio.sleep(step.within or 1)
-            return [f"Expected no such request; {one.method} {one.url} came." for one in self._new(step.absent)[:1]]
+            return [f"Expected no such request; {one.method} {one.url} came." for one in self._new(step.absent, filling)[:1]]
         until = time.monotonic() + (step.within or (self.config.patience if step.await_ else 0))
         while True:
             failures, had = await self._try(step, filling)
@@ -130,7 +132,7 @@ class Runner:
             had = await self._send(step.send, filling)
         else:
             assert step.await_
-            had = self._new(step.await_)[:1]
+            had = self._new(step.await_, filling)[:1]
             if not had:
                 return [f"Expected {step.await_.method} {step.await_.path}; it did not come."], []
         failures = [told for one in had for told in judge(step.expect, one, filling.kept, incoming=step.send is None)]
@@ -164,11 +166,14 @@ class Runner:
         wrong = "-not" if send.agreed == "wrongly" else ""
         return {name: value + wrong for name, value in self.config.headers.items()}
 
-    def _new(self, wanted: Await) -> list[Exchange]:
+    def _new(self, wanted: Await, filling: Filling) -> list[Exchange]:
         assert self.listener
-        matching = re.compile(wanted.path)
+        matching = re.compile(filling.text(wanted.path))
         new = self.listener.recorder.exchanges[self.seen :]
-        return [one for one in new if one.method == wanted.method and matching.fullmatch(one.url)]
+        asked = [one for one in new if wanted.method in {one.method, "any"} and matching.fullmatch(one.url)]
+        if wanted.saying is None:
+            return asked
+        return [one for one in asked if _found(wanted.saying, one.sent_json, filling.kept) == [True]]
 
     def _keep(self, step: Step, filling: Filling, had: list[Exchange]) -> list[str]:
         first = had[0]

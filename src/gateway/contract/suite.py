@@ -108,8 +108,9 @@ class Send(_Entry):
 class Await(_Entry):
     """A request that the counterpart is expected to make to the runner, new since the test began."""
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: Annotated[str, AfterValidator(lambda text: re.compile(text).pattern)]  # a regular expression
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "any"]
+    path: Annotated[str, AfterValidator(lambda text: re.compile(text).pattern)]  # a regular expression; with ${name}s
+    saying: Expression | None = None  # FHIRPath on its JSON: no other is meant
 
 
 class Step(_Entry):
@@ -122,6 +123,7 @@ class Step(_Entry):
     send: Send | None = None
     await_: Annotated[Await | None, Field(alias="await")] = None
     absent: Await | None = None  # no such request since the last await, nor for `within` seconds (1)
+    afresh: bool = False  # what the counterpart has asked before this step counts no more
     wait: Annotated[float, Field(gt=0, le=60)] | None = None  # seconds in which the counterpart may still do something
     expect: Expect = Expect()
     left_out_on: list[int] = []  # statuses that the counterpart is free to give; the rest cannot be judged then
