@@ -495,13 +495,19 @@ class FreeInItsWays(OfTransactions):
 
     async def answer(self, asked: Asked, scope: Scope) -> Answered:
         answered = await super().answer(asked, scope)
-        return replace(answered, status=403) if answered.status == 404 and not re.search("Wombat|unheard-of", asked.path) else answered
+        return (
+            replace(answered, status=403)
+            if answered.status == 404 and not re.search("Wombat|unheard-of", asked.path)
+            else answered
+        )
 
     async def take(self, asked: Asked, scope: Scope) -> Answered:
         answered = await self.ask(asked, scope)
+        number = str(resource_of(asked.json, "ServiceRequest")["identifier"]) if b"ServiceRequest" in asked.body else ""
         if answered.status == 409:
-            while asked.body not in self.seen:  # noqa: ASYNC110 - the first is under way still
+            while number not in self.seen:  # noqa: ASYNC110 - the first is under way still
                 await asyncio.sleep(0.01)
-            return self.seen[asked.body]
-        self.seen[asked.body] = answered
+            first: Answered = self.seen[number]
+            return first
+        self.seen[number] = answered
         return answered

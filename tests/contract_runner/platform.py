@@ -112,8 +112,8 @@ class Platform:
         await self.tell(f"{path}/transitions", said)
 
     async def tell(self, path: str, said: Json | None = None) -> httpx.Response | None:
-        """Until there is an answer. It is the same request through all tries: the gateway knows it by its id, and answers
-        what it has done before as it did then."""
+        """Until there is an answer. It is the same request through all tries: the gateway knows it by its id, and what
+        it has done before it answers as it did then."""
         request_id = str(uuid4())
         for _ in range(TRIES):
             answer = await self.ask(path, said, request_id)

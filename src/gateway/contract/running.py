@@ -113,9 +113,9 @@ class Runner:
             await asyncio.sleep(step.wait)
             return []
         if step.absent:
-            await asyncio.sleep(step.within or 1)
+            await asyncio.sleep(self._within(step) or 1)
             return [f"Expected no such request; {one.method} {one.url} came." for one in self._new(step.absent, filling)[:1]]
-        until = time.monotonic() + (step.within or (self.config.patience if step.await_ else 0))
+        until = time.monotonic() + self._within(step)
         while True:
             failures, had = await self._try(step, filling)
             if any(one.status in step.left_out_on for one in had):
@@ -125,6 +125,11 @@ class Runner:
                 exchanges += had
                 return failures or self._keep(step, filling, had)
             await asyncio.sleep(LOOK)
+
+    def _within(self, step: Step) -> float:
+        if step.within == "patience" or (step.await_ and not step.within):
+            return self.config.patience
+        return step.within or 0
 
     async def _try(self, step: Step, filling: Filling) -> tuple[list[str], list[Exchange]]:
         """Sends, or looks at what has come; what is wrong with it."""

@@ -127,7 +127,8 @@ class Step(_Entry):
     wait: Annotated[float, Field(gt=0, le=60)] | None = None  # seconds in which the counterpart may still do something
     expect: Expect = Expect()
     left_out_on: list[int] = []  # statuses that the counterpart is free to give; the rest cannot be judged then
-    within: Annotated[float, Field(gt=0, le=600)] | None = None  # seconds for it to become so: sent again and again
+    # Seconds for it to become so, sent again and again; or the configuration's patience, where a person may have to act.
+    within: Annotated[float, Field(gt=0, le=600)] | Literal["patience"] | None = None
     keep: dict[str, Expression] = {}  # name -> FHIRPath on the answer; `exchange` keeps the whole under a name
     keep_sent: dict[str, Expression] = {}  # ... on the request
     keep_exchange: str | None = None
