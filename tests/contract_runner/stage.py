@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from starlette.types import ASGIApp
 
@@ -12,19 +13,20 @@ from gateway.contract.suite import Role, suite_of
 
 @dataclass(frozen=True)
 class Broken:
-    """A counterpart with one thing wrong. `app` puts the fault around a healthy one; `caught_by` has the ids of all tests
-    that fail for it, in the suite's order."""
+    """A counterpart with one thing wrong. `app` puts the fault around a healthy one; `caught_by` has the ids of all
+    tests that fail for it, in the suite's order."""
 
     wrong: str
     caught_by: tuple[str, ...]
     app: Callable[[ASGIApp], ASGIApp]
 
 
+read_once = cache(suite_of)  # reading takes longer than running
 QUIET = Teller(lambda _test: None, lambda _result: None, lambda _say: None)
 
 
 async def prove(role: Role, target: str | None, config: Config, *only: str, cues: str | None = None) -> Report:
-    return await run_suite(suite_of(role), target, config, QUIET, only, cues=cues)
+    return await run_suite(read_once(role), target, config, QUIET, only, cues=cues)
 
 
 def failed(report: Report) -> list[str]:
