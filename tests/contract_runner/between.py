@@ -45,7 +45,7 @@ def between(fault: Fault) -> Callable[[ASGIApp], ASGIApp]:
         seen: Seen = {}
 
         async def pass_on(call: Call) -> Response:
-            transport = httpx.ASGITransport(app=healthy)  # type: ignore[arg-type]  # httpx has its own words for ASGI
+            transport = httpx.ASGITransport(app=healthy)
             async with httpx.AsyncClient(transport=transport, base_url="http://healthy") as client:
                 answer = await client.request(
                     call.method, call.path, headers=dict(call.headers) | {"content-length": str(len(call.body))},

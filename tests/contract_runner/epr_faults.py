@@ -21,6 +21,8 @@ from gateway.ids import new_id
 SECRET = "whsec_" + "c29jaWFsLXByZXNjcmliaW5nLXRlc3Rz"
 CONFLICT = '{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "conflict"}]}'
 
+DUPLICATE = CONFLICT.replace("conflict", "duplicate")
+
 
 def is_update(call: Call) -> bool:
     return call.method == "PUT"
@@ -30,7 +32,7 @@ def version_of(task: Json) -> int:
     return int(task.get("meta", {}).get("versionId", 0))
 
 
-# --- signatures
+# Signatures
 
 
 def is_unsigned(call: Call) -> bool:
@@ -87,7 +89,7 @@ async def use_up_what_is_refused(call: Call, pass_on: Pass, seen: Seen) -> Respo
     return answer
 
 
-# --- versions and repeats
+# Versions and repeats
 
 
 async def held(call: Call, pass_on: Pass) -> Json:
@@ -190,11 +192,18 @@ async def trip_over_two_at_once(call: Call, pass_on: Pass, seen: Seen) -> Respon
     """Fails the second of two that come at the same time."""
     if seen.get(call.path):
         return Response(status_code=500)
-    seen[call.path] = is_update(call)
-    await asyncio.sleep(0.02)
+    if not is_update(call):
+        return await pass_on(call)
+    seen[call.path] = True
+    await asyncio.sleep(0.01)
     answer = await pass_on(call)
-    seen[call.path] = False
+    del seen[call.path]
     return answer
+
+
+async def hang(call: Call, pass_on: Pass, _seen: Seen) -> Response:
+    await asyncio.sleep(1 if is_update(call) else 0)
+    return await pass_on(call)
 
 
 async def look_at_if_match_first(call: Call, pass_on: Pass, _seen: Seen) -> Response:
@@ -208,87 +217,13 @@ def without(*names: str) -> Callable[[Call], Call]:
     return lambda call: replace(call, headers={name: call.headers[name] for name in call.headers if name not in names})
 
 
-# --- what is read back
-
-
-def reading(change: Callable[[str], str]) -> Fault:
-    """Tells what it holds changed so, as it would when it was filed so."""
-
-    async def read(call: Call, pass_on: Pass, _seen: Seen) -> Response:
-        answer = await pass_on(call)
-        if call.method != "GET" or answer.status_code != 200 or "/Task/" not in call.path:
-            return answer
-        headers = {name: answer.headers[name] for name in ("etag", "content-type")}
-        return Response(change(bytes(answer.body).decode()), 200, headers)
-
-    return read
-
-
-def reading_task(change: Callable[[Json], object]) -> Fault:
-    """`change` works on the Task in place. Its numbers are spelt as they came."""
-
-    def changed(text: str) -> str:
-        task = json.loads(text, parse_float=lambda digits: f"<{digits}>")
-        change(task)
-        return re.sub(r'"<([\d.]+)>"', r"\1", json.dumps(task))
-
-    return reading(changed)
-
-
-def round_decimals(text: str) -> str:
-    return json.dumps(json.loads(text))
-
-
-def to_utc(text: str) -> str:
-    """Turns each time with an hour's offset to UTC."""
-    return re.sub(
-        r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\+01:00"',
-        lambda found: (
-            '"' + datetime.fromisoformat(found[1] + "+01:00").astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") + '"'
-        ),
-        text,
-    )
-
-
-def lose_offsets(text: str) -> str:
-    return re.sub(r"(T\d\d:\d\d:\d\d)\+01:00", r"\1", text)
-
-
-def lose_milliseconds(text: str) -> str:
-    return re.sub(r"(T\d\d:\d\d:\d\d)\.\d+Z", r"\1Z", text)
-
-
-def make_midnight(text: str) -> str:
-    return re.sub(r'"(\d{4}-\d\d-\d\d)"', r'"\1T00:00:00Z"', text)
-
-
-def make_numbers(text: str) -> str:
-    return re.sub(r'("value": )"0+(\d+)"', r'\1"\2"', text)
-
-
-def in_latin_1(text: str) -> str:
-    return text.encode("latin-1", "replace").decode("latin-1")
-
-
-def without_emoji(text: str) -> str:
-    return "".join(sign for sign in text if ord(sign) < 0x10000)
-
-
-def truncate_notes(task: Json) -> None:
-    for note in task.get("note", []):
-        note["text"] = note["text"][:4000]
-
-
-def lose_extensions(task: Json) -> None:
-    task.pop("extension", None)
-    task.get("owner", {}).pop("extension", None)
-
-
-def lose_unknown_status(task: Json) -> None:
-    known = {"awaiting-triage", "allocated", "delivery-failed"}
-    if {one["code"] for one in task.get("businessStatus", {}).get("coding", [])} - known:
-        del task["businessStatus"]
-
-
-def keep_one_status(task: Json) -> None:
-    del task.get("businessStatus", {}).get("coding", [])[1:]
+async def want_if_match(call: Call, pass_on: Pass, seen: Seen) -> Response:
+    """No fault: where updates are conditional, one without If-Match that is no repeat may be refused."""
+    if is_update(call) and fits()(call) and "if-match" not in call.headers and webhook_id(call) not in seen:
+        old = version_of(await held(call, pass_on))
+        if old and old != version_of(call.json):
+            return Response(status_code=412)
+    answer = await pass_on(call)
+    if is_update(call) and answer.status_code == 200:
+        seen[webhook_id(call)] = True
+    return answer

@@ -9,8 +9,10 @@ from joserfc.jwk import ECKey, KeySet
 from starlette.responses import Response
 from starlette.types import ASGIApp
 from tests.contract_runner import epr_faults as epr
+from tests.contract_runner import spoilt_reading as spoilt
 from tests.contract_runner.between import Call, Fault, answering, answering_header, between, saying, told_otherwise
-from tests.contract_runner.epr_faults import SECRET, believe, is_update, reading, reading_task, rewritten
+from tests.contract_runner.epr_faults import SECRET, believe, is_update, rewritten
+from tests.contract_runner.spoilt_reading import reading, reading_task
 from tests.contract_runner.stage import Broken, failed, prove, told
 from tests.fetch.serving import serving
 
@@ -120,18 +122,6 @@ BROKEN = [
         "06 30 31 32 63",
         saying(lambda call, answer: reads(call) and answer.status_code == 404, 200, '{"resourceType": "Task"}'),
     ),
-    wrong("drops a business status that it does not know", "40", reading_task(epr.lose_unknown_status)),
-    wrong("keeps one business status", "41", reading_task(epr.keep_one_status)),
-    wrong("takes identifiers for numbers", "42", reading(epr.make_numbers)),
-    wrong("turns summer time to UTC", "43", reading(epr.to_utc)),
-    wrong("loses the offset", "43", reading(epr.lose_offsets)),
-    wrong("loses the milliseconds", "44", reading(epr.lose_milliseconds)),
-    wrong("makes a day midnight", "45", reading(epr.make_midnight)),
-    wrong("rounds decimals", "46", reading(epr.round_decimals)),
-    wrong("loses extensions", "47", reading_task(epr.lose_extensions)),
-    wrong("cuts notes at 4,000 characters", "48", reading_task(epr.truncate_notes)),
-    wrong("keeps Latin 1", "49", reading(epr.in_latin_1)),
-    wrong("keeps no emoji", "49", reading(epr.without_emoji)),
     wrong("looks at no If-Match", "60", told_otherwise(is_update, epr.without("if-match"))),
     wrong("looks at If-Match before the webhook-id", "61", epr.look_at_if_match_first),
     wrong("refuses a header that it does not know", "62", answering(lambda call: "x-provenance" in call.headers, 400)),
@@ -142,9 +132,27 @@ BROKEN = [
     ),
 ]
 
+# Where only what is read back differs, the tests of that are enough.
+READING = [id_ for id_ in ALL if id_ in {"RCV-01", "RCV-05"} or id_.startswith("RCV-4")]
+SPOILT = [
+    wrong("drops a business status that it does not know", "40", reading_task(spoilt.lose_unknown_status)),
+    wrong("keeps one business status", "41", reading_task(spoilt.keep_one_status)),
+    wrong("takes identifiers for numbers", "42", reading(spoilt.make_numbers)),
+    wrong("turns summer time to UTC", "43", reading(spoilt.to_utc)),
+    wrong("loses the offset", "43", reading(spoilt.lose_offsets)),
+    wrong("loses the milliseconds", "44", reading(spoilt.lose_milliseconds)),
+    wrong("makes a day midnight", "45", reading(spoilt.make_midnight)),
+    wrong("rounds decimals", "46", reading(spoilt.round_decimals)),
+    wrong("loses extensions", "47", reading_task(spoilt.lose_extensions)),
+    wrong("cuts notes at 4,000 characters", "48", reading_task(spoilt.truncate_notes)),
+    wrong("keeps Latin 1", "49", reading(spoilt.in_latin_1)),
+    wrong("keeps no emoji", "49", reading(spoilt.without_emoji)),
+]
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """All is agreed that can be agreed."""
     key_file: Path = tmp_path_factory.mktemp("keys") / "runner.json"
     key_file.write_text(json.dumps(KEY.as_dict(private=True)))
     account = Account(client_id="runner", key_file=key_file)
@@ -152,7 +160,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 
 async def prove_epr(config: Config, app: Callable[[ASGIApp], ASGIApp], *only: str) -> Report:
-    async with serving(app(build_mock(SECRET, jwks=KeySet([KEY])))) as port:
+    mock = build_mock(SECRET, jwks=KeySet([KEY]) if config.clients else None)
+    async with serving(app(mock)) as port:
         return await prove("epr-receiver", f"http://127.0.0.1:{port}/FHIR/R4", config, *only)
 
 
@@ -161,7 +170,83 @@ async def test_a_healthy_epr_passes_everything(config: Config) -> None:
     assert report.count("pass") == len(ALL), told(report)
 
 
+async def test_without_an_agreement_what_needs_it_is_left_out() -> None:
+    report = await prove_epr(Config(secret=SECRET), lambda healthy: healthy)
+    assert left_out(report) == ["RCV-60", "RCV-61", "RCV-62", "RCV-63"]
+    assert report.count("pass") == len(ALL) - 4, told(report)
+
+
+async def test_without_the_secret_nothing_that_is_signed_is_judged() -> None:
+    report = await prove_epr(Config(), lambda healthy: healthy)
+    assert failed(report) == []
+    assert left_out(report) == [id_ for id_ in ALL if id_ != "RCV-06"]
+    assert report.results[0].failures == ["The configuration has no secret."]
+
+
+FREE = {
+    "counts versions of its own": epr.counting_versions(repeats_too=False),
+    "says 409 duplicate to a repeat": epr.knowing_repeats(epr.webhook_id, 409, epr.DUPLICATE),
+    "answers 201 to each update": saying(taken, 201, ""),
+    "says that all is well": saying(taken, 200, WELL),
+    "says its character set": answering_header(reads, "content-type", "application/fhir+json;charset=utf-8"),
+    "writes JSON in its own way": reading(lambda text: text.replace('":', '" :')),
+    "wants If-Match": epr.want_if_match,
+}
+
+
+@pytest.mark.parametrize("quirk", FREE)
+async def test_an_epr_is_free_to(config: Config, quirk: str) -> None:
+    report = await prove_epr(config, between(FREE[quirk]))
+    assert report.count("pass") == len(ALL), told(report)
+
+
+async def test_an_epr_that_cannot_be_read_is_judged_by_its_answers(config: Config) -> None:
+    report = await prove_epr(config, between(answering(reads, 405)))
+    assert failed(report) == [], told(report)
+    assert {"RCV-33", "RCV-61"} == {one.test.id for one in report.results if one.verdict == "pass"}
+    assert report.results[0].failures == ["It answered 405, as it may; so the rest could not be seen."]
+
+
+async def test_what_is_wrong_with_its_answers_is_seen_all_the_same(config: Config) -> None:
+    unreadable = between(answering(reads, 405))
+    report = await prove_epr(config, lambda healthy: unreadable(between(epr.know_no_webhook_ids)(healthy)))
+    assert failed(report) == ["RCV-11"], told(report)
+
+
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.wrong)
 async def test_a_broken_epr_is_caught(config: Config, broken: Broken) -> None:
     report = await prove_epr(config, broken.app)
     assert failed(report) == list(broken.caught_by), told(report)
+
+
+@pytest.mark.parametrize("broken", SPOILT, ids=lambda broken: broken.wrong)
+async def test_an_epr_that_spoils_what_it_holds_is_caught(config: Config, broken: Broken) -> None:
+    report = await prove_epr(config, broken.app, *READING)
+    assert failed(report) == list(broken.caught_by), told(report)
+
+
+async def test_an_epr_that_hangs_is_caught(config: Config) -> None:
+    report = await prove_epr(config.model_copy(update={"seconds": 0.3}), between(epr.hang), "RCV-01")
+    assert report.results[0].failures == ["Expected an answer; no answer: no whole answer came in time."]
+
+
+SAID = [
+    (saying(taken, 200, ERROR_INSIDE), "RCV-01", "the 200 holds an OperationOutcome that says it was not."),
+    (answering(is_update, 307, location="/FHIR/R4/elsewhere"), "RCV-01", "it was 307. Redirects are not followed."),
+    (told_otherwise(epr.is_unsigned, believe), "RCV-20", "Expected status 401; it was 200."),
+    (reading(spoilt.to_utc), "RCV-43", "There is 2026-06-30T23:30:00Z."),
+    (reading(spoilt.round_decimals), "RCV-46", r'as it came: "value"\s*:\s*1\.50'),
+    (reading_task(spoilt.truncate_notes), "RCV-48", "note.text.length() = 10000. There is 4000."),
+]
+
+
+@pytest.mark.parametrize(("fault", "test", "sentence"), SAID, ids=[test for _, test, _ in SAID])
+async def test_it_says_what_was_expected_and_what_there_was(
+    config: Config, fault: Fault, test: str, sentence: str
+) -> None:
+    report = await prove_epr(config, between(fault), test)
+    assert sentence in " ".join(report.results[0].failures)
+
+
+def left_out(report: Report) -> list[str]:
+    return [one.test.id for one in report.results if one.verdict == "skip"]

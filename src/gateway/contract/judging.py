@@ -34,7 +34,8 @@ def _status(expect: Expect, exchange: Exchange) -> list[str]:
         return []
     few = ", ".join(str(one) for one in sorted(wanted)) if len(wanted) < 6 else str(expect.status)
     moved = " Redirects are not followed." if 300 <= (exchange.status or 0) < 400 else ""
-    return [f"Expected status {few}; it was {exchange.status}.{moved}"]
+    expected = "a refusal (4xx)" if expect.status == "refused" else f"status {few}"
+    return [f"Expected {expected}; it was {exchange.status}.{moved}"]
 
 
 def _taken(exchange: Exchange) -> list[str]:
