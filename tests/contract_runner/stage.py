@@ -22,7 +22,7 @@ class Broken:
 
 
 read_once = cache(suite_of)  # reading takes longer than running
-QUIET = Teller(lambda _test: None, lambda _result: None, lambda _say: None)
+QUIET = Teller(lambda _test: None, lambda _result: None, lambda _say: None, lambda _url: None)
 
 
 async def prove(role: Role, target: str | None, config: Config, *only: str, cues: str | None = None) -> Report:

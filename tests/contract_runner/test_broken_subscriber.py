@@ -6,9 +6,9 @@ import pytest
 from starlette.types import ASGIApp
 from tests.contract_runner import subscriber_faults as endpoint
 from tests.contract_runner.between import Fault, answering, between, saying
+from tests.contract_runner.serving import serving
 from tests.contract_runner.stage import Broken, failed, prove, told
 from tests.contract_runner.subscriber_faults import HEADERS, answered
-from tests.fetch.serving import serving
 
 from adapters.subscription.mock import Notified, build_endpoint
 from gateway.contract.config import Config
@@ -25,8 +25,8 @@ def wrong(what: str, caught_by: str, fault: Fault) -> Broken:
 
 
 async def prove_endpoint(config: Config, app: Callable[[ASGIApp], ASGIApp], *only: str) -> Report:
-    async with serving(app(build_endpoint(Notified(headers=HEADERS)))) as port:
-        return await prove("subscriber", f"http://127.0.0.1:{port}/hooks/northdale", config, *only)
+    async with serving(app(build_endpoint(Notified(headers=HEADERS))), lifespan="off") as url:
+        return await prove("subscriber", f"{url}/hooks/northdale", config, *only)
 
 
 # Numbers of the tests: all, and those with a resource in a notification that is to be taken.
@@ -79,8 +79,8 @@ async def test_a_healthy_endpoint_passes_everything() -> None:
 
 
 async def test_without_agreed_headers_what_needs_them_is_left_out() -> None:
-    async with serving(build_endpoint(Notified())) as port:
-        report = await prove("subscriber", f"http://127.0.0.1:{port}", Config())
+    async with serving(build_endpoint(Notified())) as url:
+        report = await prove("subscriber", url, Config())
     assert [one.test.id for one in report.results if one.verdict == "skip"] == ["SUB-40", "SUB-41"]
     assert report.count("pass") == len(ALL) - 2, told(report)
 

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
+async def serving(app: FastAPI, **options: Any) -> AsyncIterator[int]:
     """The port at which the app is served on this machine."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", **options))
     running = asyncio.create_task(server.serve())

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from gateway.contract.asking import CouldNotRun
 from gateway.contract.config import ConfigError, read_config
+from gateway.contract.listening import UNDER_TEST
 from gateway.contract.reports import HAPPENED, write_reports
 from gateway.contract.running import Report, Result, Teller, run_suite
 from gateway.contract.suite import ROLES, Role, Suite, SuiteError, Test, read_suite, suite_of
@@ -17,7 +18,6 @@ from gateway.contract.suite import ROLES, Role, Suite, SuiteError, Test, read_su
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "skip": "[dim]skip[/]"}
-LISTENS = {"epr-sender", "platform"}
 
 
 @app.command("list")
@@ -51,7 +51,7 @@ def run(
     ),
 ) -> None:
     """Runs a role's tests. Exits 0 when all pass, 1 when one fails, 2 when nothing could be found out."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)  # a CI log keeps whole lines
     try:
         chosen = read_suite(suite) if suite else suite_of(role)
         if chosen.role != role:
@@ -62,8 +62,6 @@ def run(
         where = _host_and_port(listen)
         cued = target if role == "epr-sender" else cues
         found = None if role == "epr-sender" else target
-        if role in LISTENS:
-            console.print(f"The runner is the gateway at http://{listen}: FHIR at /FHIR/R4, platform at /platform/v1.")
         going = run_suite(chosen, found, known, _teller(console, chosen), only or (), where, cued)
         reported = asyncio.run(going)
         files = write_reports(reported, report)
@@ -108,7 +106,13 @@ def _teller(console: Console, suite: Suite) -> Teller:
     def cue(say: str) -> None:
         console.print(f"  -> {say}", markup=False)
 
-    return Teller(began, ended, cue)
+    def listening(url: str) -> None:
+        console.print(f"The runner is the gateway at {url}: FHIR at /FHIR/R4, platform at /platform/v1, tokens at")
+        console.print(
+            f"/oauth2/token for the client {UNDER_TEST[suite.role]}, whose public keys are in the configuration."
+        )
+
+    return Teller(began, ended, cue, listening)
 
 
 def _tell_the_end(console: Console, report: Report, files: list[Path]) -> None:

@@ -24,12 +24,13 @@ TOKENS = re.compile(r"(client_assertion=|\"access_token\"\s*:\s*\")[^&\"\s]+")
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")  # what XML 1.0 has no way to say
 MOST_SHOWN = 20_000  # characters of a body
 HAPPENED = {"pass": "passed", "fail": "failed", "skip": "left out"}
+ORDER = ("fail", "skip", "pass")
 
 
 def write_reports(report: Report, folder: Path) -> list[Path]:
     """report.xml, report.html and testreport.json in the folder, which is made. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = {"report.xml": junit(report), "report.html": page(report), "testreport.json": test_report(report)}
+    made = {"report.xml": junit(report), "report.html": page(report), "testreport.json": fhir_report(report)}
     for name, text in made.items():
         (folder / name).write_text(text, "utf-8")
     return [folder / name for name in made]
@@ -81,7 +82,7 @@ def _plain(text: str) -> str:
     return CONTROLS.sub("", text)
 
 
-def test_report(report: Report) -> str:
+def fhir_report(report: Report) -> str:
     """A FHIR R4 TestReport (testreport.html). Without a TestScript of its own: the suite's name stands in its place."""
     failed = report.count("fail")
     ran = len(report.results) - report.count("skip")
@@ -132,6 +133,7 @@ def page(report: Report) -> str:
     template = environment.from_string(folder.joinpath("report.html").read_text("utf-8"))
     return template.render(
         report=report,
+        failed_first=sorted(report.results, key=lambda one: ORDER.index(one.verdict)),
         happened=HAPPENED,
         style=style,
         digest=digest,

@@ -56,6 +56,7 @@ class Teller:
     began: Callable[[Test], None]
     ended: Callable[[Result], None]
     cue: Callable[[str], None]
+    listening: Callable[[str], None]  # the address at which the runner is the gateway
 
 
 class Runner:
@@ -105,6 +106,9 @@ class Runner:
             if self.listener:
                 self.listener.recorder.answers.extend(step.answer)
             return []
+        if step.wait:
+            await asyncio.sleep(step.wait)
+            return []
         if step.absent:
             await asyncio.sleep(step.within or 1)
             return [f"Expected no such request; {one.method} {one.url} came." for one in self._new(step.absent)[:1]]
@@ -128,7 +132,7 @@ class Runner:
             had = self._new(step.await_)[:1]
             if not had:
                 return [f"Expected {step.await_.method} {step.await_.path}; it did not come."], []
-        failures = [told for one in had for told in judge(step.expect, one, filling.kept)]
+        failures = [told for one in had for told in judge(step.expect, one, filling.kept, incoming=step.send is None)]
         return list(dict.fromkeys(failures)), had
 
     async def _send(self, send: Send, filling: Filling) -> list[Exchange]:
@@ -222,6 +226,8 @@ async def run_suite(
         raise CouldNotRun(f"The suite {suite.role} has no test {', '.join(sorted(unknown))}.")
     async with AsyncExitStack() as stack:
         listener = await stack.enter_async_context(_listener(suite, target, config, listen))
+        if listener:
+            teller.listening(listener.url)
         bases = _bases(suite, target, config, listener)
         if cues:
             bases["cues"] = cues

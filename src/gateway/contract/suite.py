@@ -20,7 +20,7 @@ Source = Literal[
     "FHIR R4", "BaRS", "Gravity SDOHCC", "Subscriptions Backport", "SMART", "Standard Webhooks", "CloudEvents", "HTTP",
     "ours",
 ]  # fmt: skip
-Answer = Literal["lost", "slow", "503", "500", "401"]
+Answer = Literal["lost", "slow", "401", "422", "500", "503"]
 
 ROLES: tuple[Role, ...] = ("gateway", "epr-sender", "epr-receiver", "subscriber", "platform")
 ID = re.compile(r"[A-Z]{3}-\d{2}")
@@ -56,6 +56,10 @@ class Expect(_Entry):
     sent_that: list[Expression] = []
     text: list[str] = []  # regular expressions, each to be found in the answer as it came: JSON readers round 1.50
     same_body_as: str | None = None  # the answer's body is that of the exchange that was kept so
+
+    @property
+    def wants_answer(self) -> bool:
+        return bool(self.status or self.header or self.that or self.text or self.same_body_as)
 
     @property
     def statuses(self) -> set[int]:
@@ -108,7 +112,7 @@ class Await(_Entry):
 
 
 class Step(_Entry):
-    """One step does one of: send, await, cue, answer. Then what must hold of it; then what is kept of it for later."""
+    """One step does one of: send, await, absent, cue, answer, wait. Then what must hold; then what is kept of it."""
 
     cue: str | None = None  # what the counterpart, or whoever works it, is to do now
     do: str | None = None  # ... in one word, for a machine
@@ -116,7 +120,8 @@ class Step(_Entry):
     answer: list[Answer] = []  # how the runner answers the next requests, before it answers as it should
     send: Send | None = None
     await_: Annotated[Await | None, Field(alias="await")] = None
-    absent: Await | None = None  # no such request since the test began (or the last await)
+    absent: Await | None = None  # no such request since the last await, nor for `within` seconds (1)
+    wait: Annotated[float, Field(gt=0, le=60)] | None = None  # seconds in which the counterpart may still do something
     expect: Expect = Expect()
     left_out_on: list[int] = []  # statuses that the counterpart is free to give; the rest cannot be judged then
     within: Annotated[float, Field(gt=0, le=600)] | None = None  # seconds for it to become so: sent again and again
@@ -126,9 +131,9 @@ class Step(_Entry):
 
     @model_validator(mode="after")
     def _does_something(self) -> "Step":
-        doing = [self.send, self.await_, self.absent, self.cue, self.answer or None]
+        doing = [self.send, self.await_, self.absent, self.cue, self.answer or None, self.wait]
         if sum(one is not None for one in doing) != 1:
-            raise ValueError("expected one of: send, await, absent, cue, answer")
+            raise ValueError("expected one of: send, await, absent, cue, answer, wait")
         return self
 
 
