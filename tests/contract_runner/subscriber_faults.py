@@ -77,15 +77,6 @@ async def want_every_number(call: Call, pass_on: Pass, seen: Seen) -> Response:
     return await pass_on(call)
 
 
-async def want_no_earlier_number(call: Call, pass_on: Pass, seen: Seen) -> Response:
-    subscription = subscription_of(call)
-    for number in numbers(call) if is_good(call) else []:
-        if number < seen.get(subscription, 0):
-            return Response(status_code=409)
-        seen[subscription] = number
-    return await pass_on(call)
-
-
 async def take_one_handshake(call: Call, pass_on: Pass, seen: Seen) -> Response:
     subscription = subscription_of(call)
     if is_("handshake")(call) and subscription in seen:
