@@ -148,7 +148,7 @@ def webhook_id(call: Call) -> str:
 
 
 def version(call: Call) -> str:
-    """Of the Task; not under the same webhook-id, of which another fault makes something."""
+    """Task and version, whatever the webhook-id."""
     return f"{call.path} {version_of(call.json)}"
 
 
