@@ -224,6 +224,8 @@ def _show(document: Json, one: Exchange) -> None:
         said = f"{one.status} {one.media_type}"
         raise Drift(f"{asked.method} {asked.path} answered {said}, which is not described.") from None
     _show_headers(document, response, one.headers)
+    if operation and one.status < 400:
+        operation.setdefault("x-requests", []).append(_how_it_was_sent(one))
     if not one.name:
         return
     if answers:
@@ -237,6 +239,19 @@ def _show(document: Json, one: Exchange) -> None:
             parameter = resolved(document, part)
             if parameter["name"] in values:
                 parameter.setdefault("example", values[parameter["name"]])
+
+
+def _how_it_was_sent(one: Exchange) -> Json:
+    """What an example of OpenAPI cannot say of its request: when in the story, by which client, where to, with which
+    headers. A step between, which is no example, has its body here. `gateway.reference` makes code of these, and
+    `tools.postman` a collection."""
+    asked = one.request
+    # The media type stands in requestBody; a signature is good once, and security says that one is needed.
+    headers = {name: value for name, value in (asked.given or {}).items() if name not in {"Content-Type", "Authorization"}}
+    body = None if one.name else asked.body
+    said = {"as": asked.client, "at": asked.at, "query": asked.query, "headers": headers, "body": body}
+    named = {"example": one.name} if one.name else {}
+    return {"step": one.step} | named | {name: value for name, value in said.items() if value}
 
 
 def _name(content: Json, one: Exchange, value: Any) -> None:
