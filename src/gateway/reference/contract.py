@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from gateway.reference.samples import FORM, Call
+from gateway.reference.samples import FORM, REQUEST_ID, Call
 
 Json = dict[str, Any]
 
@@ -20,7 +20,7 @@ SIGNED = {"client_assertion": "ASSERTION"}  # good once each: the reader signs o
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A request of the contract's story: its place there, the client that sent it (None: nobody in particular), the
-    example that it is, if it is one, and its answer there."""
+    example that it is, if it is one, with its answer there; else the ids that its answer `gives`, by JSON Pointer."""
 
     step: int
     client: str | None
@@ -29,6 +29,7 @@ class Sent:
     call: Call
     status: str
     answer: Any
+    gives: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,11 @@ def _sent(document: Json, method: str, path: str, said: Json, one: Json) -> Sent
         body,
         None if not needs else "CDS_JWT" if "cds" in needs[0] else "TOKEN",
         SIGNED if media_type == FORM else {},
+        any(each.get("name") == REQUEST_ID and each.get("required") for each in said.get("parameters", [])),
         "nothing" if kind is None else "json" if kind.endswith("json") else "text",
     )
     summary = shown.get("summary") or example.get("summary") or ""
-    return Sent(one["step"], one.get("as"), name, summary, call, status, example.get("value"))
+    return Sent(one["step"], one.get("as"), name, summary, call, status, example.get("value"), one.get("gives", {}))
 
 
 def _answer(document: Json, said: Json, name: str | None) -> tuple[str, Json]:

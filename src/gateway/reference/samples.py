@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+REQUEST_ID = "X-Request-Id"
 FORM = "application/x-www-form-urlencoded"
 WIDTH = 88
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -23,7 +24,8 @@ class Call:
     """One request.
 
     `path` is the template that `at` fills, e.g. /FHIR/R4/{type}/{id}; `secret` names the variable of the bearer token,
-    `signed` the field of the form that a variable fills. `answer` is json, text or nothing.
+    `signed` the field of the form that a variable fills; `named` when it must carry an X-Request-Id. `answer` is json,
+    text or nothing.
     """
 
     method: str
@@ -35,6 +37,7 @@ class Call:
     body: Any = None
     secret: str | None = None
     signed: Mapping[str, str] = field(default_factory=dict)
+    named: bool = False
     answer: str = "json"
 
     @property
@@ -46,6 +49,8 @@ class Call:
 def as_curl(call: Call) -> str:
     """For bash."""
     lines = [f"{name.upper()}={value}  # yours" for name, value in call.ids.items()]
+    if call.named:
+        lines.append("REQUEST_ID=$(uuidgen 2>/dev/null || cat /proc/sys/kernel/random/uuid)  # a retry keeps it")
     address = PLACE.sub(lambda found: _in_shell(call, found[1]), call.path.replace("$", r"\$"))
     asks = call.method == "GET" and call.query
     if call.query and not asks:
@@ -56,6 +61,8 @@ def as_curl(call: Call) -> str:
     words[0] += f'{" -G" if asks else ""} "$BASE{address}"'
     if call.secret:
         words.append(f'-H "Authorization: Bearer ${call.secret}"')
+    if call.named:
+        words.append(f'-H "{REQUEST_ID}: $REQUEST_ID"')
     words += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in _headers(call).items()]
     given = call.query if asks else call.body if call.media_type == FORM else {}
     words += [_field(name, value, call.signed) for name, value in given.items()]
@@ -85,7 +92,7 @@ def _quoted(name: str, value: Any) -> str:
 
 def as_python(call: Call) -> str:
     """For Python 3 with httpx."""
-    lines = ["import os", "", "import httpx", ""]
+    lines = ["import os", *(["import uuid"] if call.named else []), "", "import httpx", ""]
     lines += [f'{_variable(name)} = "{value}"  # yours' for name, value in call.ids.items()]
     address = PLACE.sub(
         lambda found: f"{{{_variable(found[1])}}}" if found[1] in call.ids else quote(call.at[found[1]]), call.path
@@ -94,6 +101,8 @@ def as_python(call: Call) -> str:
     headers = {name: laid_out(value, PYTHON) for name, value in _headers(call).items()}
     if call.secret:
         headers = {"Authorization": f"f\"Bearer {{os.environ['{call.secret}']}}\""} | headers
+    if call.named:
+        headers[REQUEST_ID] = "str(uuid.uuid4())"
     if headers:
         given.append(f"headers={_listed(headers)}")
     if call.query:
@@ -117,7 +126,8 @@ def _variable(name: str) -> str:
 
 def _listed(fields: Mapping[str, str]) -> str:
     """A dict whose values are code."""
-    return "{\n" + "".join(f"        {json.dumps(name)}: {code},\n" for name, code in fields.items()) + "    }"
+    lines = (f"        {json.dumps(name)}: {code}," for name, code in fields.items())
+    return "{\n" + "\n".join(lines) + "\n    }"
 
 
 def _indented(value: Any) -> str:

@@ -12,6 +12,7 @@ R4 = "./r4.schema.json#/$defs/"
 OWN = "#/components/schemas/"
 LIMITS = {"minLength": "{} characters or more", "maxLength": "{} characters at most", "minimum": "{} or more",
           "maximum": "{} at most", "minItems": "{} or more", "maxItems": "{} at most"}  # fmt: skip
+PLAIN = r"^[^\x00"  # how the pattern of text without control characters begins: that goes without saying
 FORMATS = {"date-time": "date and time", "date": "date", "uuid": "UUID", "uri": "address"}
 
 
@@ -62,14 +63,14 @@ def kind_of(schema: Json, door: str) -> Markup:
 def _plain(schema: Json, door: str) -> Markup:
     types = schema.get("type", "anything")
     words = " or ".join(types) if isinstance(types, list) else str(types)
-    words = words.replace("null", "nothing").replace("boolean", "true or false").replace("string", "text")
+    words = words.replace("boolean", "true or false").replace("string", "text")
     kind = escape(FORMATS.get(schema.get("format", ""), words))
     if "items" in schema:
         kind = Markup("list of ") + kind_of(schema["items"], door)
     elif isinstance(inner := schema.get("additionalProperties"), dict):
         kind = Markup("names, each with ") + kind_of(inner, door)
     limits = [text.format(schema[name]) for name, text in LIMITS.items() if name in schema]
-    if "pattern" in schema:
+    if not schema.get("pattern", PLAIN).startswith(PLAIN):
         kind += Markup(" as <code>{}</code>").format(schema["pattern"])
     return kind + escape("".join(f", {limit}" for limit in limits))
 
