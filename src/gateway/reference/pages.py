@@ -33,7 +33,7 @@ own = pages.overlay(
     loader=ChoiceLoader([FileSystemLoader(Path(__file__).parent / "templates"), *([pages.loader] if pages.loader else [])])
 )
 own.filters |= {"in_html": in_html, "in_line": in_line, "curl": as_curl, "python": as_python}
-own.filters |= {"breaking": breaking, "door_name": lambda door: door_name(door)}
+own.filters |= {"breaking": breaking}
 own.filters |= {"json": lambda value: laid_out(value, JSON), "colour": COLOURS.get}
 
 
@@ -110,12 +110,6 @@ def _page(template: str, *of: str) -> Page:
     """The same for everybody as long as the process runs; `of` is what its values are made of."""
     html = own.get_template(template).render(doors=doors(), **VALUES[template](*of))
     return _packed(html.encode())
-
-
-def door_name(door: Door) -> str:
-    """What the title says after the colon: FHIR R4 for EPRs."""
-    name = str(door.document["info"]["title"]).partition(": ")[2]
-    return name[0].upper() + name[1:]
 
 
 def _start(base: str) -> dict[str, Any]:
