@@ -1,4 +1,4 @@
-"""Folders by tag; each request with its number in the story, which a run of the whole collection follows."""
+"""Folders by tag; each request with its number, in the order of the story, which a run of the whole collection follows."""
 
 import json
 from typing import Any
@@ -34,7 +34,10 @@ def collection(documents: dict[str, Json]) -> str:
     operations = [(door, one) for door in read.values() for one in door.operations.values()]
     told = sorted(((sent, door, one) for door, one in operations for sent in one.sent), key=lambda each: each[0].step)
     ids = Ids(sent for sent, _, _ in told)
-    names = {sent.step: f"{sent.step:03} {sent.summary or 'A step between'}" for sent, _, _ in told}
+    names = {
+        sent.step: f"{number:03} {operation.id}: {sent.summary or 'a step between'}"
+        for number, (sent, _, operation) in enumerate(told, 1)
+    }
     following = dict(zip(names.values(), [*list(names.values())[1:], None], strict=True))
     folders: dict[str, Json] = {}
     for door in read.values():
