@@ -52,7 +52,16 @@ def run(stage: Stage, folder_: Path, variables: dict[str, str], collection: Path
     report, environment = folder_ / "report.json", folder_ / "environment.json"
     values = [{"key": key, "value": value} for key, value in (variables | {"baseUrl": stage.base}).items()]
     environment.write_text(json.dumps({"name": "test", "values": values}))
-    options = ["-e", environment, "-r", "json", "--reporter-json-export", report, "--timeout-request", "20000"]
+    options: list[str | Path] = [
+        "-e",
+        environment,
+        "-r",
+        "json",
+        "--reporter-json-export",
+        report,
+        "--timeout-request",
+        "20000",
+    ]
     done = subprocess.run(
         [node, NEWMAN, "run", collection, *options],
         env=os.environ | {"NO_PROXY": "127.0.0.1"}, capture_output=True, text=True, timeout=240, check=False,

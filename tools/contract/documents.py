@@ -249,7 +249,9 @@ def _how_it_was_sent(one: Exchange) -> Json:
     JSON Pointer. `gateway.reference` makes code of these, and `tools.postman` a collection."""
     asked = one.request
     # The media type stands in requestBody; a signature is good once, and security says that one is needed.
-    headers = {name: value for name, value in (asked.given or {}).items() if name not in {"Content-Type", "Authorization"}}
+    headers = {
+        name: value for name, value in (asked.given or {}).items() if name not in {"Content-Type", "Authorization"}
+    }
     said = {"as": asked.client, "at": asked.at, "query": asked.query, "headers": headers}
     if not one.name:
         said |= {"body": asked.body, "gives": _new_ids(one)}

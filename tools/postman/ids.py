@@ -1,7 +1,7 @@
-"""The ids that the gateway gives, from one answer to later requests: which variable keeps which, and where it is got."""
+"""The ids that the gateway gives, handed on to later requests: which variable keeps which, and where it is got."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.reference.contract import Sent
@@ -11,13 +11,17 @@ OWNER = re.compile(r"([A-Z]\w+)/[0-9a-f-]{36}")
 MADE = re.compile("01981f3e-[0-9a-f-]{27}")  # as tools.contract writes an id that a gateway gave
 
 
+def variable(name: str) -> str:
+    """As Postman writes it: {{name}}."""
+    return f"{{{{{name}}}}}"
+
+
 class Ids:
     """`names` has the variable of each id that some request needs, `got` the (variable, JSON Pointer) of each step."""
 
-    def __init__(self, story: Iterable[Sent]) -> None:
+    def __init__(self, told: Sequence[Sent]) -> None:
         self.names: dict[str, str] = {}
         self.got: dict[int, list[tuple[str, str]]] = {}
-        told = list(story)
         wanted = {id_ for one in told for id_ in MADE.findall(str(one.call))}
         for one in told:
             for place, text in _texts(one):
@@ -32,7 +36,7 @@ class Ids:
 
     def put_in(self, text: str) -> str:
         """With a variable for each id."""
-        return MADE.sub(lambda found: f"{{{{{self.names[found[0]]}}}}}" if found[0] in self.names else found[0], text)
+        return MADE.sub(lambda found: variable(self.names[found[0]]) if found[0] in self.names else found[0], text)
 
 
 def _texts(one: Sent) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,6 @@ from typing import Any
 
 Json = dict[str, Any]
 
-ASSERTION = "Sign an assertion, for the request that shows how a token is got"
 SECONDS = 240  # how long what is signed is good
 
 
@@ -50,7 +49,7 @@ def take_token(who: str, then: str) -> list[str]:
     ]
 
 
-def keep_assertion(then: str) -> list[str]:
+def keep_assertion(_who: str, then: str) -> list[str]:
     kept = 'pm.request.headers.get("Authorization").slice("Bearer ".length)'
     return [f'pm.collectionVariables.set("assertion", {kept});', _next(then)]
 

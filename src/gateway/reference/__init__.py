@@ -1,4 +1,4 @@
-"""/docs: what the gateway can be asked, made from openapi/, with code that can be pasted; and every rule and refusal."""
+"""/docs: what the gateway can be asked, made from openapi/, with code to paste; and every rule and every refusal."""
 
 from gateway.reference.pages import add_reference_pages
 

@@ -70,6 +70,12 @@ class Door:
         name = str(self.document["info"]["title"]).partition(": ")[2]
         return name[0].upper() + name[1:]
 
+    @property
+    def pushes(self) -> list[tuple[str, Json]]:
+        """(METHOD, description) of what the gateway sends to others."""
+        items = self.document["webhooks"].values()
+        return [(method.upper(), item[method]) for item in items for method in METHODS if method in item]
+
     def of_tag(self, tag: str) -> list[Operation]:
         return [one for one in self.operations.values() if one.tag == tag]
 

@@ -22,8 +22,8 @@ WORDS: dict[type[GatewayError], tuple[str, str]] = {
         "Ask for less at a time: narrow the search, or cut the Bundle into several.",
     ),
     errors.Unauthorised: (
-        "There is no bearer token, or one that has expired, or one that is not ours. A CDS Hooks call: its JWT does not "
-        "hold.",
+        "There is no bearer token, or one that has expired, or one that is not ours. Of a CDS Hooks call: its JWT does "
+        "not hold.",
         "Get a token at /oauth2/token and send it as `Authorization: Bearer ...`. Tokens last five minutes unless the "
         "gateway is set otherwise: get a new one when a call is answered 401.",
     ),
@@ -64,8 +64,8 @@ WORDS: dict[type[GatewayError], tuple[str, str]] = {
     ),
     errors.UnsupportedMediaType: (
         "`Content-Type` is missing or names what the door does not read.",
-        "Send `application/fhir+json` at the FHIR door (a patch: `application/json-patch+json`), and `application/json` "
-        "at the platform's.",
+        "Send `application/fhir+json` at the FHIR door (a patch: `application/json-patch+json`), and "
+        "`application/json` at the platform's.",
     ),
     errors.Rejected: (
         "It can be read, but breaks a rule of FHIR R4 or of a referral. All findings come at once.",
@@ -74,7 +74,8 @@ WORDS: dict[type[GatewayError], tuple[str, str]] = {
     ),
     errors.IllegalMove: (
         "The referral cannot go there from where it is, or not by you.",
-        "Read it: `allowed_moves` says what may be done now. An EPR that cannot cancel any more asks, with an abort Task.",
+        "Read it: `allowed_moves` says what may be done now. An EPR that cannot cancel any more asks, with an abort "
+        "Task.",
     ),
     errors.Unavailable: (
         "The gateway cannot reach its database. Nothing was kept.",
@@ -86,8 +87,8 @@ WORDS: dict[type[GatewayError], tuple[str, str]] = {
     ),
     errors.ServerError: (
         "Something is wrong on our side.",
-        "Send the same request again, with the same X-Request-Id: it is stored once at most. When it stays so, report it "
-        "with the correlation id from the answer.",
+        "Send the same request again, with the same X-Request-Id: it is stored once at most. When it stays so, report "
+        "it with the correlation id from the answer.",
     ),
 }
 

@@ -83,7 +83,9 @@ def _headers(call: Call) -> dict[str, str]:
 
 
 def _field(name: str, value: Any, signed: Mapping[str, str]) -> str:
-    return f'--data-urlencode "{name}=${signed[name]}"' if name in signed else f"--data-urlencode {_quoted(name, value)}"
+    return (
+        f'--data-urlencode "{name}=${signed[name]}"' if name in signed else f"--data-urlencode {_quoted(name, value)}"
+    )
 
 
 def _quoted(name: str, value: Any) -> str:

@@ -10,8 +10,7 @@ Json = dict[str, Any]
 
 R4 = "./r4.schema.json#/$defs/"
 OWN = "#/components/schemas/"
-LIMITS = {"minLength": "{} characters or more", "maxLength": "{} characters at most", "minimum": "{} or more",
-          "maximum": "{} at most", "minItems": "{} or more", "maxItems": "{} at most"}  # fmt: skip
+LIMITS = [("minLength", "maxLength", " characters"), ("minimum", "maximum", ""), ("minItems", "maxItems", "")]
 PLAIN = r"^[^\x00"  # how the pattern of text without control characters begins: that goes without saying
 FORMATS = {"date-time": "date and time", "date": "date", "uuid": "UUID", "uri": "address"}
 
@@ -39,7 +38,7 @@ def fields(schema: Json, door: str, before: str = "") -> Iterator[Field]:
 
 
 def kind_of(schema: Json, door: str) -> Markup:
-    """In words, e.g. "list of Reason, 1 or more"; a shape of the door's leads to its fields, one of FHIR's to hl7.org."""
+    """In words, e.g. "list of Reason, 1 or more". A shape of the door's leads to its fields, FHIR's to hl7.org."""
     if reference := schema.get("$ref"):
         return _link(reference, door)
     for choice in ("anyOf", "oneOf"):
@@ -69,10 +68,20 @@ def _plain(schema: Json, door: str) -> Markup:
         kind = Markup("list of ") + kind_of(schema["items"], door)
     elif isinstance(inner := schema.get("additionalProperties"), dict):
         kind = Markup("names, each with ") + kind_of(inner, door)
-    limits = [text.format(schema[name]) for name, text in LIMITS.items() if name in schema]
     if not schema.get("pattern", PLAIN).startswith(PLAIN):
         kind += Markup(" as <code>{}</code>").format(schema["pattern"])
-    return kind + escape("".join(f", {limit}" for limit in limits))
+    return kind + "".join(_limits(schema))
+
+
+def _limits(schema: Json) -> Iterator[str]:
+    for least, most, unit in LIMITS:
+        match schema.get(least), schema.get(most):
+            case ((int() | float() as low), (int() | float() as high)):
+                yield f", {low} to {high}{unit}"
+            case ((int() | float() as low), None):
+                yield f", {low}{unit} or more"
+            case None, (int() | float() as high):
+                yield f", {high}{unit} at most"
 
 
 def _link(reference: str, door: str) -> Markup:
