@@ -4,6 +4,7 @@ import re
 
 from markupsafe import Markup, escape
 
+PAGES = ("https://hl7.org/", "https://cds-hooks.hl7.org/")  # other addresses in the texts are names, not pages
 MARKED = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*|(?P<link>https://[^\s)<>]+[^\s)<>.,;:])")
 
 
@@ -37,7 +38,9 @@ def _marked(found: re.Match[str]) -> Markup:
         return Markup("<code>{}</code>").format(code)
     if bold := found["bold"]:
         return Markup("<strong>{}</strong>").format(in_line(bold))
-    return Markup('<a href="{0}">{0}</a>').format(found["link"])
+    if found["link"].startswith(PAGES):
+        return Markup('<a href="{0}">{0}</a>').format(found["link"])
+    return Markup("<code>{}</code>").format(found["link"])
 
 
 def breaking(path: str) -> Markup:
