@@ -12,6 +12,10 @@ from tests.app import task_in
 from tests.reference.reading import Read
 from tests.reference.stage import Stage, stand
 
+ID_OF_THE_TASK = (
+    'import json; entries = json.load(open("sent.json"))["entry"]; '
+    'print(*(one["resource"]["id"] for one in entries if one.get("resource", {}).get("resourceType") == "Task"))'
+)
 STORY_ID = "01981f3e-6b7a-7c3d-9e21-000000000008"
 
 
@@ -37,18 +41,23 @@ def typed(script: str, stage: Stage, folder: Path) -> str:
 
 
 def test_a_referral_in_ten_minutes(tmp_path: Path, sqlite_template: Path) -> None:
+    """In one shell: what is said to be the reader's own is taken from the answers, as a reader takes it."""
     with stand(tmp_path, sqlite_template) as stage:
-        token = code_of(stage, "/docs", "path-token")
-        send = code_of(stage, "/docs/fhir/transaction", "referral-curl").replace("curl ", "curl -sS ")
+        token, accept = (code_of(stage, "/docs", id_) for id_ in ("path-token", "path-accept"))
+        send = code_of(stage, "/docs/fhir/transaction", "referral-curl")
+        read = code_of(stage, "/docs/fhir/read", "task-curl")
         assert f"export BASE={stage.base}" in token
-        task = task_in(json.loads(typed(f"{token}\n{send}", stage, tmp_path)))
+        steps = [
+            token,
+            f"AS_EPR=$TOKEN\nexec >sent.json\n{send}",
+            f"ID=$({sys.executable} -c '{ID_OF_THE_TASK}')\nexec >accepted.json\n{accept.replace(STORY_ID, '$ID')}",
+            f"TOKEN=$AS_EPR\nexec >read.json\n{read.replace(STORY_ID, '$ID')}",
+        ]
+        typed("\n".join(steps).replace("curl ", "curl -sS "), stage, tmp_path)
 
-        accept = code_of(stage, "/docs", "path-accept").replace(STORY_ID, task["id"])
-        assert task["id"] in typed(f"{token}\n{accept}", stage, tmp_path)
-        reading = code_of(stage, "/docs/fhir/read", "task-curl").replace(STORY_ID, task["id"])
-        read = json.loads(typed(f"{token}\n{reading}".replace("curl ", "curl -sS "), stage, tmp_path))
-
-    assert read["status"] == "accepted"
+    sent, task = (json.loads((tmp_path / name).read_text()) for name in ("sent.json", "read.json"))
+    assert task_in(sent)["status"] == "requested"
+    assert (task["id"], task["status"]) == (task_in(sent)["id"], "accepted")
 
 
 def test_a_token_with_a_key_of_ones_own(tmp_path: Path, sqlite_template: Path) -> None:
