@@ -74,7 +74,7 @@ class Door:
     def pushes(self) -> list[tuple[str, Json]]:
         """(METHOD, description) of what the gateway sends to others."""
         items = self.document["webhooks"].values()
-        return [(method.upper(), item[method]) for item in items for method in METHODS if method in item]
+        return [(method.upper(), said) for item in items for method, said in item.items() if method in METHODS]
 
     def of_tag(self, tag: str) -> list[Operation]:
         return [one for one in self.operations.values() if one.tag == tag]
