@@ -9,7 +9,7 @@ from tests.browser.effort import first_paint, weigh
 from tests.browser.look import check_axe, check_fits, shoot
 from tests.reference.stage import stand
 
-MOST_BYTES, MOST_MILLISECONDS = 90_000, 500
+MOST_BYTES, MOST_MILLISECONDS = 60_000, 500
 PAGES = {
     "docs": "/docs",
     "docs-rules": "/docs/rules",

@@ -12,9 +12,10 @@ import pytest
 from joserfc.jwk import ECKey, import_key
 from tests.cds_hooks.calling import KEY, SIGNER
 from tests.reference.stage import Stage, stand, the_story
+from tools.postman import collection
 
 from gateway.demo.parties import private_key
-from gateway.reference.contract import folder
+from gateway.reference.contract import doors, folder
 
 Json = dict[str, Any]
 
@@ -110,3 +111,9 @@ def test_tokens_may_be_given_instead_of_keys_and_an_answer_that_is_otherwise_is_
     assert {kind for kind in KINDS if any(kind in one for one in failures(told))} == KINDS
     unsigned = [number for number, one in enumerate(the_story(), 1) if not one.call.signed]
     assert numbers(told) == unsigned[: unsigned.index(LAST) + 1]
+
+
+def test_it_is_made_from_the_files_as_they_stand() -> None:
+    documents = {name: door.document for name, door in doors().items()}
+
+    assert collection(documents) == (folder() / "postman.json").read_text("utf-8")

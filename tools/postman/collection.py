@@ -1,6 +1,7 @@
 """Folders by tag; each request has its number in the story, which a run of the whole collection follows."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from tools.postman import scripts
@@ -54,14 +55,15 @@ def collection(documents: dict[str, Json]) -> str:
 
 def _signing_in(first: str) -> list[Json]:
     """A token for each client, and an assertion for the request that shows how one is got."""
+    ways: list[tuple[str, str, Callable[[str, str], list[str]]]]
     ways = [(f"Sign in as the {one}", one, scripts.take_token) for one in CLIENTS.values()]
     ways.append(("Sign an assertion, for the request that shows how a token is got", "epr", scripts.keep_assertion))
     items = []
-    for (name, who, then_do), then in zip(ways, [*(name for name, *_ in ways[1:]), first], strict=True):
+    for (name, who, take), then in zip(ways, [*(name for name, *_ in ways[1:]), first], strict=True):
         client = variable(f"{who}_client")
         auth = signed({"iss": client, "sub": client, "aud": f"{BASE}/oauth2/token"}, who)
         request = {"method": "GET", "url": address("/_ping", {}), "auth": auth, "header": []}
-        events = _listening(scripts.need_key(who, then), then_do(who, then))
+        events = _listening(scripts.need_key(who, then), take(who, then))
         items.append({"name": name, "event": events, "request": request})
     return items
 
