@@ -45,16 +45,20 @@ async def test_an_engineer_finds_an_operation_and_copies_it_in_their_language(ba
     await page.get_by_role("link", name="Takes the referral to another status").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Takes the referral to another status")
 
-    await page.get_by_role("tab", name="Python").first.click()
+    await page.get_by_role("button", name="Python").last.click()
     await expect(page.locator("#received-curl")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Python", pressed=True).last).to_be_in_viewport()
     await page.get_by_role("button", name="Copy Request in Python").first.click()
     await expect(page.get_by_role("button", name="Copied").first).to_be_visible()
     copied = await page.evaluate("navigator.clipboard.readText()")
 
     assert copied.startswith("import os\n\nimport httpx\n")
     assert '"to": "received"' in copied
-    await page.get_by_role("link", name="Illegal move").click()
-    assert page.url.endswith("/docs/rules#error-illegal-move")
+    await page.goto(f"{base}/docs/fhir/read")
+    await expect(page.locator("#task-python")).to_be_visible()  # the language stays
+    await expect(page.locator("#task-curl")).to_be_hidden()
+    await page.get_by_role("link", name="Not found").click()
+    assert page.url.endswith("/docs/rules#error-not-found")
 
 
 async def test_without_script_both_languages_stand_there(base: str, plain: Page) -> None:
