@@ -21,13 +21,12 @@ class Broken:
     app: Callable[[ASGIApp], ASGIApp]
 
 
+read_once = cache(suite_of)  # reading takes longer than running
 QUIET = Teller(lambda _test: None, lambda _result: None, lambda _say: None, lambda _url: None)
-
-SUITE_OF = cache(suite_of)  # to read one costs half a second
 
 
 async def prove(role: Role, target: str | None, config: Config, *only: str, cues: str | None = None) -> Report:
-    return await run_suite(SUITE_OF(role), target, config, QUIET, only, cues=cues)
+    return await run_suite(read_once(role), target, config, QUIET, only, cues=cues)
 
 
 def failed(report: Report) -> list[str]:

@@ -7,10 +7,9 @@ from pytest_asyncio import fixture
 from tests.contract_runner import broken_gateways as wrong
 from tests.contract_runner.fault import Fault
 from tests.contract_runner.gateways import Served, gateway
-from tests.contract_runner.stage import failed, prove, told
+from tests.contract_runner.stage import failed, prove, read_once, told
 
 from gateway.contract.running import Report
-from gateway.contract.suite import suite_of
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -132,4 +131,4 @@ async def test_without_a_platform_what_it_does_is_left_out(served: Served) -> No
 
 def test_each_test_catches_somebody() -> None:
     caught = {number for _, caught_by in BY_ALL + BY_SOME for number in numbers(caught_by)}
-    assert caught == {test.id for test in suite_of("gateway").tests}
+    assert caught == {test.id for test in read_once("gateway").tests}

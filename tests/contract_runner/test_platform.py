@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from tests.contract_runner.platform import ADVISOR, Platform, app_of
 from tests.contract_runner.serving import serving
-from tests.contract_runner.stage import SUITE_OF, failed, told
+from tests.contract_runner.stage import failed, read_once, told
 
 from gateway.contract import listening
 from gateway.contract.config import Config
@@ -199,11 +199,11 @@ async def judged(kind: type[Platform], agreed: tuple[Json, Config], *only: str) 
 
     teller = Teller(lambda _test: None, lambda _result: None, lambda _say: None, know)
     async with serving(app_of(platform)) as url:
-        return await run_suite(SUITE_OF("platform"), f"{url}/events", agreed[1], teller, only, cues=f"{url}/cues")
+        return await run_suite(read_once("platform"), f"{url}/events", agreed[1], teller, only, cues=f"{url}/cues")
 
 
 async def test_no_false_alarm(agreed: tuple[Json, Config]) -> None:
-    ids = [test.id for test in SUITE_OF("platform").tests]
+    ids = [test.id for test in read_once("platform").tests]
     halves = await asyncio.gather(*(judged(Platform, agreed, *half) for half in (ids[::2], ids[1::2])))
     for report in halves:
         assert not failed(report), told(report)
@@ -222,4 +222,4 @@ async def test_broken_ones_are_caught(some: list[tuple[type[Platform], str]], ag
 
 def test_each_test_catches_somebody() -> None:
     caught = {f"PLT-{number}" for _, caught_by in BROKEN for number in caught_by.split()}
-    assert caught == {test.id for test in SUITE_OF("platform").tests}
+    assert caught == {test.id for test in read_once("platform").tests}

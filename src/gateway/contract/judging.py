@@ -35,14 +35,17 @@ def _status(expect: Expect, exchange: Exchange) -> list[str]:
         return []
     few = ", ".join(str(one) for one in sorted(wanted)) if len(wanted) < 6 else str(expect.status)
     moved = " Redirects are not followed." if 300 <= (exchange.status or 0) < 400 else ""
-    return [f"Expected status {few}; it was {exchange.status}.{moved}"]
+    expected = "a refusal (4xx)" if expect.status == "refused" else f"status {few}"
+    return [f"Expected {expected}; it was {exchange.status}.{moved}"]
 
 
 def _taken(exchange: Exchange) -> list[str]:
     """As the gateway judges it: 2xx without a fault inside, or 409 with the issue code `duplicate`."""
     fine = 200 <= (exchange.status or 0) < 300
     if fine and tells_of_failure(exchange.body):
-        return [f"Expected the update to be taken; the {exchange.status} holds an OperationOutcome that says it was not."]
+        return [
+            f"Expected the update to be taken; the {exchange.status} holds an OperationOutcome that says it was not."
+        ]
     if fine or (exchange.status == 409 and "duplicate" in issue_codes(exchange.body)):
         return []
     moved = " Redirects are not followed." if 300 <= (exchange.status or 0) < 400 else ""

@@ -114,7 +114,8 @@ class Runner:
             return []
         if step.absent:
             await asyncio.sleep(self._within(step) or 1)
-            return [f"Expected no such request; {one.method} {one.url} came." for one in self._new(step.absent, filling)[:1]]
+            came = self._new(step.absent, filling)[:1]
+            return [f"Expected no such request; {one.method} {one.url} came." for one in came]
         until = time.monotonic() + self._within(step)
         while True:
             failures, had = await self._try(step, filling)
