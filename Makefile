@@ -69,6 +69,9 @@ rest-checklist: $(DEV) ## Writes docs/rest.md anew: FHIR's REST clauses, and the
 subscriptions-table: $(DEV) ## Writes docs/subscriptions.md anew: FHIR Subscriptions, and the backport clause by clause
 	@$(BIN)/python -m tools.subscription_requirements
 
+contract-tests: $(DEV) ## Writes docs/contract-tests.md anew: how a connection is proved, and each test of it
+	@$(BIN)/python -m tools.contract_suites
+
 contract: $(DEV) ## Writes openapi/ anew from the code
 	@$(BIN)/python -m tools.contract
 
@@ -82,4 +85,4 @@ lock: $(DEV) ## Pins dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: help demo serve test check fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract postman migration lock
+.PHONY: help demo serve test check fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract-tests contract postman migration lock
