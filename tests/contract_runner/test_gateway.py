@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pytest_asyncio import fixture
-from tests.contract_runner import broken_gateways as wrong
+from tests.contract_runner import gateways_that_answer_wrongly as answering
+from tests.contract_runner import gateways_that_take_wrongly as taking
 from tests.contract_runner.fault import Fault
 from tests.contract_runner.gateways import Served, gateway
 from tests.contract_runner.stage import failed, prove, read_once, told
@@ -15,68 +16,68 @@ in_one_loop = pytest.mark.asyncio(loop_scope="module")
 
 # Judged by the whole suite: what is wrong with them must be seen there, and nowhere else.
 BY_ALL = [
-    (wrong.TakesAnyStatus, "10 39"),
-    (wrong.Doubles, "07 08 09"),
-    (wrong.NeverMoves, "42 43 44 47 48"),
-    (wrong.RefusesInItsOwnWords, "04 05 06 07 10 11 12 13 14 15 16 17 18 19 20 21 22 23 28 31 36 37 45 48"),
+    (taking.TakesAnyStatus, "10 39"),
+    (taking.Doubles, "07 08 09"),
+    (answering.NeverMoves, "42 43 44 47 48"),
+    (answering.RefusesInItsOwnWords, "04 05 06 07 10 11 12 13 14 15 16 17 18 19 20 21 22 23 28 31 36 37 45 48"),
 ]
 # Judged by the tests that must see it.
 BY_SOME = [
-    (wrong.KeepsHalf, "13 19"),
-    (wrong.ReadsForAnybody, "28 40"),
-    (wrong.FallsOverRubbish, "14 37"),
-    (wrong.AcceptsForTheHub, "30 41 45"),
-    (wrong.GuessesWhoIsMeant, "14 20 22"),
-    (wrong.LosesZeros, "24"),
-    (wrong.NamesNoElement, "10 18 21"),
-    (wrong.LosesReferrals, "02 30 41 42 43 44 45 47 48"),
-    (wrong.TakesNumbersAsMoments, "11"),
-    (wrong.KnowsNoCalendar, "12"),
-    (wrong.ChecksNoDigit, "21"),
-    (wrong.TakesRefusalForConsent, "23"),
-    (wrong.LosesScripts, "27"),
-    (wrong.IgnoresModifiers, "17"),
-    (wrong.KeepsTheLastOfTwo, "13"),
-    (wrong.RefersNobody, "14 18"),
-    (wrong.DoublesWhatComesAtOnce, "08"),
-    (wrong.SearchesForAnybody, "29"),
-    (wrong.ChangesForAnybody, "30"),
-    (wrong.AsksForNoToken, "04"),
-    (wrong.BelievesEachToken, "05"),
-    (wrong.BelievesOldTokens, "06"),
-    (wrong.IgnoresIfMatch, "31"),
-    (wrong.RoundsDecimals, "25"),
-    (wrong.DropsExtensions, "26"),
-    (wrong.NamesThePerson, "37"),
-    (wrong.EchoesNoIds, "32"),
-    (wrong.TakesAnyType, "16"),
-    (wrong.ReadsAnyVersion, "15"),
-    (wrong.SpeaksAnotherFhir, "01"),
-    (wrong.WantsPasswords, "03"),
-    (wrong.AnswersEmpty, "02 07 09 24 25 26 27"),
-    (wrong.HidesTheRefusal, "43"),
-    (wrong.RefusesWithoutReason, "43"),
-    (wrong.TellsNoOutcome, "44"),
-    (wrong.MovesAnywhere, "45"),
-    (wrong.SaysYesToEachWithdrawal, "47 48"),
-    (wrong.DropsTheAbort, "48"),
-    (wrong.StoresWhatItValidates, "39"),
-    (wrong.ServesAnyType, "36"),
-    (wrong.IgnoresLastUpdated, "34"),
-    (wrong.IgnoresReferences, "33"),
-    (wrong.RepeatsThePage, "35"),
-    (wrong.KeepsTheLastVersionOnly, "46"),
-    (wrong.ChokesOnLargeBodies, "38"),
-    (wrong.OneDoorForAll, "40"),
+    (taking.KeepsHalf, "13 19"),
+    (answering.ReadsForAnybody, "28 40"),
+    (taking.FallsOverRubbish, "14 37"),
+    (answering.AcceptsForTheHub, "30 41 45"),
+    (taking.GuessesWhoIsMeant, "14 20 22"),
+    (answering.LosesZeros, "24"),
+    (answering.NamesNoElement, "10 18 21"),
+    (answering.LosesReferrals, "02 30 41 42 43 44 45 47 48"),
+    (taking.TakesNumbersAsMoments, "11"),
+    (taking.KnowsNoCalendar, "12"),
+    (taking.ChecksNoDigit, "21"),
+    (taking.TakesRefusalForConsent, "23"),
+    (taking.LosesScripts, "27"),
+    (taking.IgnoresModifiers, "17"),
+    (taking.KeepsTheLastOfTwo, "13"),
+    (taking.RefersNobody, "14 18"),
+    (taking.DoublesWhatComesAtOnce, "08"),
+    (answering.SearchesForAnybody, "29"),
+    (answering.ChangesForAnybody, "30"),
+    (answering.AsksForNoToken, "04"),
+    (answering.BelievesEachToken, "05"),
+    (answering.BelievesOldTokens, "06"),
+    (taking.IgnoresIfMatch, "31"),
+    (answering.RoundsDecimals, "25"),
+    (answering.DropsExtensions, "26"),
+    (answering.NamesThePerson, "37"),
+    (answering.EchoesNoIds, "32"),
+    (taking.TakesAnyType, "16"),
+    (taking.ReadsAnyVersion, "15"),
+    (answering.SpeaksAnotherFhir, "01"),
+    (answering.WantsPasswords, "03"),
+    (answering.AnswersEmpty, "02 07 09 24 25 26 27"),
+    (answering.HidesTheRefusal, "43"),
+    (answering.RefusesWithoutReason, "43"),
+    (answering.TellsNoOutcome, "44"),
+    (taking.MovesAnywhere, "45"),
+    (taking.SaysYesToEachWithdrawal, "47 48"),
+    (taking.DropsTheAbort, "48"),
+    (taking.StoresWhatItValidates, "39"),
+    (answering.ServesAnyType, "36"),
+    (answering.IgnoresLastUpdated, "34"),
+    (answering.IgnoresReferences, "33"),
+    (answering.RepeatsThePage, "35"),
+    (answering.KeepsTheLastVersionOnly, "46"),
+    (taking.ChokesOnLargeBodies, "38"),
+    (answering.OneDoorForAll, "40"),
 ]
 # What the runner says of some, beside the number of the test.
 SAID = {
-    wrong.IgnoresIfMatch: "Expected status 412; it was 200.",
-    wrong.TakesAnyType: "Expected status 415; it was 200.",
-    wrong.HidesTheRefusal: "status = 'rejected'. There is in-progress.",
-    wrong.EchoesNoIds: "The answer's header X-Correlation-Id is not as expected",
-    wrong.DoublesWhatComesAtOnce: "count() = 1. There is",
-    wrong.NamesThePerson: "Expected in the answer, as it came",
+    taking.IgnoresIfMatch: "Expected status 412; it was 200.",
+    taking.TakesAnyType: "Expected status 415; it was 200.",
+    answering.HidesTheRefusal: "status = 'rejected'. There is in-progress.",
+    answering.EchoesNoIds: "The answer's header X-Correlation-Id is not as expected",
+    taking.DoublesWhatComesAtOnce: "count() = 1. There is",
+    answering.NamesThePerson: "Expected in the answer, as it came",
 }
 
 
@@ -96,7 +97,7 @@ async def judged(served: Served, broken: type[Fault], *only: str) -> Report:
 
 
 @in_one_loop
-@pytest.mark.parametrize("healthy", [Fault, wrong.FreeInItsWays])
+@pytest.mark.parametrize("healthy", [Fault, taking.FreeInItsWays])
 async def test_no_false_alarm(healthy: type[Fault], served: Served) -> None:
     report = await judged(served, healthy)
     assert not failed(report), told(report)
