@@ -1,36 +1,133 @@
-"""gateway check-maps, gateway unmapped-codes: what the maps lack."""
+"""gateway maps render | check | try | compare | unmapped: what the translation does, and what would be different."""
 
 import asyncio
+import json
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from gateway.settings import settings
+from gateway.dialects import DialectError, translator_of
+from gateway.parties import Parties, PartiesError, load_parties
+from gateway.settings import Settings, settings
 from gateway.store.engine import Store
 from gateway.unmapped import UnmappedCode, count_unmapped
-from mappings.check import check_maps, render_maps
+from gateway.workbench.checking import check_folder
+from gateway.workbench.files import FileError, read_sent
+from gateway.workbench.telling import as_json, tell
+from gateway.workbench.trial import TRIED, invented_parties, trial_gateway, try_out, with_dialect
+from mappings.documents import UnreadableMap, read_maps
+from mappings.translate import MAPS
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+MapsFolder = Annotated[Path, typer.Option("--maps", help="A folder of maps; those that come along if not given.")]
+DialectsFolder = Annotated[
+    Path | None, typer.Option("--dialects", help="A folder of dialects (default: GATEWAY_DIALECTS_FOLDER).")
+]
 
 
-def check_mappings(table: Annotated[bool, typer.Option(help="Also print the maps as a table.")] = False) -> None:
-    """Fails when a map has a gap: a status without words, a code without display, a row that is never reached."""
-    if table:
-        typer.echo(render_maps())
-    gaps = check_maps()
+def stop(trouble: object) -> NoReturn:
+    """It could not run: exit 2."""
+    typer.echo(trouble, err=True)
+    raise typer.Exit(2)
+
+
+def chosen(dialects: Path | None) -> Settings:
+    try:
+        found = settings()
+    except ValidationError as trouble:
+        stop(trouble)
+    return found.model_copy(update={"dialects_folder": dialects}) if dialects else found
+
+
+def screen() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False, soft_wrap=False)
+
+
+@app.command()
+def check(maps: MapsFolder = MAPS, dialects: DialectsFolder = None) -> None:
+    """Finds gaps: codes without words, rows that are never reached, targets and elements that do not exist. Tries each
+    dialect on its examples."""
+    try:
+        gaps = asyncio.run(check_folder(chosen(dialects), maps))
+    except UnreadableMap as trouble:
+        stop(trouble)
     for gap in gaps:
         typer.echo(gap, err=True)
     raise typer.Exit(1 if gaps else 0)
 
 
-def show_unmapped_codes(
+@app.command("try")
+def try_files(
+    files: Annotated[list[Path], typer.Argument(help="FHIR Bundles, single resources, HL7 v2 messages, or folders.")],
+    dialect: Annotated[str | None, typer.Option(help="The dialect that the sender speaks.")] = None,
+    parties: Annotated[Path | None, typer.Option(help="A parties file: its rules, hubs and dialects count.")] = None,
+    organisation: Annotated[str | None, typer.Option(help="The sender's ODS code in the parties file.")] = None,
+    maps: MapsFolder = MAPS,
+    dialects: DialectsFolder = None,
+    as_json_: Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")] = False,
+) -> None:
+    """Translates files as the gateway would and shows where each field came from; stores nothing. The values in the
+    files are printed. Exits with 1 when one is refused."""
+    chosen_settings = chosen(dialects)
+    known, sender = _parties(parties, organisation)
+    if dialect:
+        known = with_dialect(known, sender, dialect)
+
+    async def try_all() -> bool:
+        refused = False
+        told = []
+        async with trial_gateway(chosen_settings, read_maps(maps), known) as gateway:
+            registered = gateway.directory.organisation(sender) or {}
+            by = translator_of(gateway.maps, chosen_settings.dialects_folder, registered)
+            for sent in read_sent(files, chosen_settings.max_body_bytes):
+                tried = await try_out(gateway, sender, sent)
+                refused = refused or tried.refused
+                if as_json_:
+                    told.append(as_json(tried, by))
+                    continue
+                for part in tell(tried, by):
+                    screen().print(part)
+        if as_json_:
+            typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return refused
+
+    try:
+        refused = asyncio.run(try_all())
+    except (DialectError, FileError, UnreadableMap) as trouble:
+        stop(trouble)
+    raise typer.Exit(1 if refused else 0)
+
+
+def _parties(file: Path | None, organisation: str | None) -> tuple[Parties, str]:
+    """The parties, and the ODS code of the sender among them."""
+    if file is None:
+        if organisation:
+            stop("--organisation needs --parties FILE: which rules, hubs and dialect does it have?")
+        return invented_parties(), TRIED
+    try:
+        parties = load_parties(file)
+    except PartiesError as mistakes:
+        stop(mistakes)
+    codes = [one.ods_code for one in parties.organisations]
+    if organisation not in codes:
+        stop(f"--organisation: expected one of {', '.join(codes)}, which {file} has.")
+    return parties, organisation
+
+
+@app.command()
+def unmapped(
     since: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Seen on this day (UTC) or later.")
     ] = None,
 ) -> None:
-    """Lists the codes that no map knows, the most missed first: what to add to src/mappings/maps."""
+    """Lists the codes that no map knows, the most missed first: what to add to the maps, or to a dialect."""
 
     async def count() -> list[UnmappedCode]:
         store = Store(settings().database_url, 1)
@@ -43,4 +140,4 @@ def show_unmapped_codes(
     for one in asyncio.run(count()):
         seen = str(one.referrals), f"{one.last_seen:%Y-%m-%d}"
         table.add_row(one.system, one.code, *seen, ", ".join(one.organisations))
-    Console(width=None if sys.stdout.isatty() else 200, markup=False).print(table)
+    screen().print(table)
