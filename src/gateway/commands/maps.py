@@ -1,8 +1,10 @@
 """gateway maps render | check | try | compare | unmapped: what the translation does, and what would be different."""
 
 import asyncio
+import contextlib
 import json
 import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -10,19 +12,28 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.dialects import DialectError, translator_of
+from gateway.dialects import DialectError, DialectUnavailable, translator_for
 from gateway.parties import Parties, PartiesError, load_parties
 from gateway.settings import Settings, settings
 from gateway.store.engine import Store
 from gateway.unmapped import UnmappedCode, count_unmapped
 from gateway.workbench.checking import check_folder
+from gateway.workbench.comparing import Comparison
 from gateway.workbench.files import FileError, read_sent
+from gateway.workbench.pairs import compare_samples, compare_stored
+from gateway.workbench.table import as_csv
 from gateway.workbench.telling import as_json, tell
 from gateway.workbench.trial import TRIED, invented_parties, trial_gateway, try_out, with_dialect
+from gateway.workbench.versions import VersionError, maps_of
 from mappings.documents import UnreadableMap, read_maps
 from mappings.translate import MAPS
+
+EXAMPLES = Path("tests/examples")  # of the checkout
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -85,7 +96,7 @@ def try_files(
         told = []
         async with trial_gateway(chosen_settings, read_maps(maps), known) as gateway:
             registered = gateway.directory.organisation(sender) or {}
-            by = translator_of(gateway.maps, chosen_settings.dialects_folder, registered)
+            by = translator_for(gateway.maps, chosen_settings.dialects_folder, registered.get("dialect"))
             for sent in read_sent(files, chosen_settings.max_body_bytes):
                 tried = await try_out(gateway, sender, sent)
                 refused = refused or tried.refused
@@ -119,6 +130,74 @@ def _parties(file: Path | None, organisation: str | None) -> tuple[Parties, str]
     if organisation not in codes:
         stop(f"--organisation: expected one of {', '.join(codes)}, which {file} has.")
     return parties, organisation
+
+
+@app.command()
+def compare(
+    old: Annotated[str, typer.Argument(help="A folder of maps, or a git revision such as v1.2 or HEAD.")],
+    new: Annotated[str, typer.Argument(help="The version beside it.")],
+    samples: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files or folders to read (default: tests/examples, or those of the dialect)."),
+    ] = None,
+    stored: Annotated[bool, typer.Option("--stored", help="Read what GATEWAY_DATABASE_URL holds, instead.")] = False,
+    dialect: Annotated[str | None, typer.Option(help="The dialect of the samples.")] = None,
+    dialects: DialectsFolder = None,
+    values: Annotated[bool, typer.Option("--values", help="Show what senders wrote, too: it may name people.")] = False,
+    as_csv_: Annotated[bool, typer.Option("--csv", help="As CSV, for spreadsheets.")] = False,
+) -> None:
+    """Reads referrals with two versions of the maps, and shows each difference: field, what it was and would be, in how
+    many referrals. Changes nothing. Exits with 1 when there are differences."""
+    if stored and (samples or dialect):
+        stop("--stored reads the database, in the dialects that are registered: give no samples and no --dialect.")
+    chosen_settings, found = chosen(dialects), Comparison(values)
+    try:
+        with maps_of(old) as before, maps_of(new) as after, _progress() as tell_progress:
+            if stored:
+                _refuse_absent(chosen_settings.database_url)
+                asyncio.run(compare_stored(chosen_settings, before, after, found, tell_progress))
+            else:
+                usual = after.folder / "dialects" / f"{dialect}.examples" if dialect else EXAMPLES
+                sent = read_sent(samples or [usual], chosen_settings.max_body_bytes)
+                asyncio.run(compare_samples(chosen_settings, before, after, sent, dialect, found, tell_progress))
+    except (DialectUnavailable, FileError, UnreadableMap, VersionError) as trouble:
+        stop(trouble)
+    except (OSError, SQLAlchemyError) as trouble:
+        stop(f"The database cannot be read ({type(trouble).__name__}). Is GATEWAY_DATABASE_URL right, and migrated?")
+    _show(found, as_csv_)
+    raise typer.Exit(1 if found.differences else 0)
+
+
+def _show(found: Comparison, as_csv_: bool) -> None:
+    columns = ("field", "was", "would be", "referrals", "examples")
+    rows = [(*kind, str(one.referrals), ", ".join(one.examples)) for kind, one in found.sorted()]
+    if as_csv_:
+        typer.echo(as_csv(columns, rows), nl=False)
+    elif rows:
+        table = Table(box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold", justify="right" if column == "referrals" else "left")
+        for row in rows:
+            table.add_row(*row)
+        screen().print(table)
+    same = found.read - found.different
+    summary = f"{found.read} read: {same} the same, {found.different} different, in {len(rows)} ways."
+    typer.echo(summary, err=as_csv_)
+
+
+def _refuse_absent(url: str) -> None:
+    """SQLite would make an empty file of a name that is misspelt."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
+        stop(f"There is no database {parsed.database}. Set GATEWAY_DATABASE_URL.")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A line on standard error while it lasts."""
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Reading referrals", total=None, visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What the referrer changes later: further versions of what is stored, and what they mean for referrals."""
 
+from gateway.revise.amending import translate_anew
 from gateway.revise.cancelling import asks_to_cancel
 from gateway.revise.carrying_out import revise
 from gateway.revise.restricting import withhold_known
@@ -15,5 +16,6 @@ __all__ = [
     "take_turn",
     "takes_turns",
     "touches_stored",
+    "translate_anew",
     "withhold_known",
 ]

@@ -1,5 +1,6 @@
 """Translates a referral anew when something changed that it was translated from, and tells what is different."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,14 +62,14 @@ async def amend_referral(
     advisor. Raises Rejected when the ServiceRequest itself could not be acted on any more, and IllegalMove when the
     Patient has become somebody else.
     """
-    translated = await _translate(connection, gateway, stored, places, at)
+    translated = await translate_anew(connection, gateway, stored.row, places, at)
     organisation, before = stored.row["organisation"], orjson.loads(stored.row["content"])
     _carry_over(before, translated.referral, places)
     refusals = {one.finding for one in translated.sources.judgements if one.decision == "deny"}
     if "ServiceRequest" in places:
         errors = [one for one in translated.findings if one.severity == "error" and one.text not in refusals]
         if errors:
-            former = await _translate(connection, gateway, stored, places, at, former=True)
+            former = await translate_anew(connection, gateway, stored.row, places, at, former=True)
             if new := [one for one in errors if one not in former.findings]:
                 raise Rejected(issues=new)
         _refuse_others(gateway, translated, stored, places["ServiceRequest"], another_performer)
@@ -91,25 +92,26 @@ async def amend_referral(
     return Amended(amend(standing, amendment, warnings, refused, at), translated.columns())
 
 
-async def _translate(
+async def translate_anew(
     connection: AsyncConnection,
     gateway: Gateway,
-    stored: Stored,
+    row: Mapping[str, Any],
     places: dict[str, str],
     at: datetime,
     *,
     former: bool = False,
 ) -> Translated:
-    """By what is stored now; `former`: but for the ServiceRequest, of which the version before the last is taken."""
-    organisation, id_ = stored.row["organisation"], stored.row["service_request_id"]
+    """A row of table `referral`, translated by what is stored now. `former`: but for the ServiceRequest, of which the
+    version before the last is taken."""
+    organisation, id_ = row["organisation"], row["service_request_id"]
     request = await _version(connection, organisation, "ServiceRequest", id_)
     if former:
         request = await _version(connection, organisation, "ServiceRequest", id_, request.version - 1)
     # What was said in the Task later is told as messages; it is no part of what was asked. A Task whose details were
     # fetched has earlier versions, from before there was a referral.
-    begun = select(event.c.number).filter_by(organisation=organisation, referral_id=stored.row["id"], type="submitted")
+    begun = select(event.c.number).filter_by(organisation=organisation, referral_id=row["id"], type="submitted")
     number = (await connection.execute(begun)).scalar_one()
-    task = await _version(connection, organisation, "Task", stored.row["id"], number)
+    task = await _version(connection, organisation, "Task", row["id"], number)
     task.content = as_sent(task.content)
     known: Known = await load_around(connection, organisation, [request.content, task.content])
     known |= {request.reference: request.content, task.reference: task.content}
@@ -118,9 +120,9 @@ async def _translate(
         roles = await naming(connection, organisation, "PractitionerRole", asker)
         loaded = await load(connection, organisation, roles)
         known |= loaded | await load_around(connection, organisation, loaded.values())
-    if patient := stored.row["patient_id"]:
+    if patient := row["patient_id"]:
         known |= await last_word(connection, organisation, f"Patient/{patient}", at)
-    route = orjson.loads(stored.row["content"])["route"]
+    route = orjson.loads(row["content"])["route"]
     return translate(gateway, organisation, known, request, task, route, at, places, [])
 
 

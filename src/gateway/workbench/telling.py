@@ -13,6 +13,7 @@ from mappings.translator import Translator
 
 Json = dict[str, Any]
 
+PLACES = re.compile(r"\[\d+\]")
 PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -61,9 +62,11 @@ def tell(tried: Tried, by: Translator) -> Iterator[str | Table]:
     """Parts to print, one after the other."""
     yield f"{tried.name}: {_verdict(tried)}"
     for reading in tried.readings:
-        table = Table("field", "value", "source", "row", "map", "version", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
+        for column in ("field", "value", "source", "row", "map", "version"):
+            table.add_column(column, overflow="fold")
         for row in trace_of(reading, by):
-            cells = (row["target"], _plain(row["value"]), row["source"], row["row"], row["map"], row["version"] or "")
+            cells = (row["target"], plain(row["value"]), row["source"], row["row"], row["map"], row["version"] or "")
             table.add_row(*cells)
         yield table
         yield from (_unknown(one) for one in reading.unknown)
@@ -89,7 +92,7 @@ def _placed(issue: Issue) -> str:
     return issue.text if (issue.expression or "") in issue.text else f"{issue.expression}: {issue.text}"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     if isinstance(value, list):
-        return "; ".join(map(_plain, value))
+        return "; ".join(map(plain, value))
     return {True: "yes", False: "no", None: ""}[value] if value is None or isinstance(value, bool) else str(value)

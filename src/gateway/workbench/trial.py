@@ -79,7 +79,7 @@ def invented_parties() -> Parties:
     return read_parties({"organisations": [organisation], "hubs": [hub], "clients": []}, "trial")
 
 
-def with_dialect(parties: Parties, organisation: str, dialect: str) -> Parties:
+def with_dialect(parties: Parties, organisation: str, dialect: str | None) -> Parties:
     """The organisation speaks this dialect, wherever that is found (not only where registered ones must be)."""
     speaking = [
         one.model_copy(update={"dialect": dialect}) if one.ods_code == organisation else one
