@@ -12,8 +12,8 @@ from typing import Any
 import structlog
 
 from gateway.errors import Unavailable
-from mappings.dialect import dialect_from
-from mappings.documents import UnreadableMap, read_document
+from mappings.check import read_dialect
+from mappings.documents import UnreadableMap
 from mappings.to_referral import explain
 from mappings.translate import PACKAGED, Maps
 from mappings.translator import Translator, translator
@@ -48,18 +48,10 @@ def translator_for(maps: Maps, folder: Path | None, dialect: str | None) -> Tran
     if dialect not in files:
         known = ", ".join(sorted(files)) or "none"
         raise DialectError(f"there is no dialect {dialect[:40]}; known here: {known}")
-    return read_translator(maps, files[dialect])
-
-
-def read_translator(maps: Maps, file: Path) -> Translator:
-    """The maps with the dialect of this file. Raises DialectError."""
     try:
-        content = read_document(file, "dialect")
-        return translator(maps, dialect_from(content))
+        return translator(maps, read_dialect(files[dialect], maps))
     except UnreadableMap as trouble:
         raise DialectError(str(trouble)) from None
-    except (ValueError, LookupError) as trouble:
-        raise DialectError(f"{file.name}: {trouble.args[0]}") from None
 
 
 def translator_of(maps: Maps, folder: Path | None, organisation: Json) -> Translator:

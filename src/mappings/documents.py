@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from mappings.shapes import CodeSystemFile, ConceptMapFile, DialectFile, FieldsFile
-from mappings.translate import Maps
 
 Json = dict[str, Any]
 
@@ -54,8 +53,9 @@ def line_of(value: Any) -> int:
     return value.line if isinstance(value, Placed) else 0
 
 
-def read_maps(folder: Path) -> Maps:
-    """The maps of a folder, their objects with their lines. Raises UnreadableMap with all that stands in the way."""
+def read_folder(folder: Path) -> dict[str, Json]:
+    """The documents of a folder of maps by file name without `.json`. Raises UnreadableMap with all that stands in the
+    way."""
     files = sorted(path for kind in ("ConceptMap", "CodeSystem", "fields") for path in folder.glob(f"*.{kind}.json"))
     if not files:
         raise UnreadableMap([Gap(str(folder), 0, "expected a folder of maps: NAME.ConceptMap.json and the like.")])
@@ -68,7 +68,7 @@ def read_maps(folder: Path) -> Maps:
             gaps += trouble.gaps
     if gaps:
         raise UnreadableMap(gaps)
-    return Maps(folder, documents)
+    return documents
 
 
 def read_document(path: Path, kind: str) -> Placed:

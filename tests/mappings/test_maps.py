@@ -89,12 +89,13 @@ def test_a_field_map_with_gaps_is_noticed() -> None:
     rows["person-gender"]["target"] = "person.shoe_size"
     del rows["person-emails"]["take"]
     content["rows"] += [rows["urgency"] | {"id": "urgency-again"}, rows["person-deceased"]]
-    assert [str(gap) for gap in check_fields("referral.fields.json", content["rows"], PACKAGED)] == [
+    assert [str(gap) for gap in check_fields("referral.fields.json", content["rows"])] == [
         "referral.fields.json: person-deceased stands there twice; only one of them can count.",
         "referral.fields.json: row person-gender fills person.shoe_size, which the referral does not have.",
         "referral.fields.json: row person-emails takes one value for person.emails, which is a list.",
         "referral.fields.json: row urgency-again is never reached: rows above it always decide urgency first.",
-        "referral.fields.json: row person-deceased is never reached: rows above it always decide person.deceased first.",
+        "referral.fields.json: row person-deceased is never reached: rows above it always decide person.deceased "
+        "first.",
         "referral.fields.json: no row fills person.gender.",
     ]
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.dialects import DialectError, DialectUnavailable, translator_for
+from gateway.dialects import DialectError, DialectUnavailable, dialect_files, translator_for
 from gateway.parties import Parties, PartiesError, load_parties
 from gateway.settings import Settings, settings
 from gateway.store.engine import Store
@@ -26,11 +26,13 @@ from gateway.workbench.checking import check_folder
 from gateway.workbench.comparing import Comparison
 from gateway.workbench.files import FileError, read_sent
 from gateway.workbench.pairs import compare_samples, compare_stored
+from gateway.workbench.rendering import render_csv, render_html
 from gateway.workbench.table import as_csv
 from gateway.workbench.telling import as_json, tell
 from gateway.workbench.trial import TRIED, invented_parties, trial_gateway, try_out, with_dialect
 from gateway.workbench.versions import VersionError, maps_of
-from mappings.documents import UnreadableMap, read_maps
+from mappings.check import read_maps
+from mappings.documents import UnreadableMap, read_document
 from mappings.translate import MAPS
 
 EXAMPLES = Path("tests/examples")  # of the checkout
@@ -72,6 +74,34 @@ def check(maps: MapsFolder = MAPS, dialects: DialectsFolder = None) -> None:
     for gap in gaps:
         typer.echo(gap, err=True)
     raise typer.Exit(1 if gaps else 0)
+
+
+@app.command()
+def render(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Gets maps.html and maps.csv; without it, HTML is printed.")
+    ] = None,
+    as_csv_: Annotated[bool, typer.Option("--csv", help="Print the CSV instead of the HTML.")] = False,
+    maps: MapsFolder = MAPS,
+    dialects: DialectsFolder = None,
+) -> None:
+    """All maps as a document to review and sign: HTML that prints well, and CSV for spreadsheets."""
+    try:
+        read = read_maps(maps)
+        files = dialect_files(read, chosen(dialects).dialects_folder).values()
+        spoken = [read_document(file, "dialect") for file in files]
+    except UnreadableMap as trouble:
+        stop(trouble)
+    if folder is None:
+        typer.echo(render_csv(read, spoken) if as_csv_ else render_html(read, spoken), nl=False)
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "maps.html").write_text(render_html(read, spoken), "utf-8")
+        (folder / "maps.csv").write_text(render_csv(read, spoken), "utf-8")
+    except OSError as trouble:
+        stop(f"{folder}: cannot be written: {trouble.strerror}.")
+    typer.echo(f"{folder / 'maps.html'} and {folder / 'maps.csv'} are written.")
 
 
 @app.command("try")

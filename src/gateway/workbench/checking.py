@@ -12,8 +12,8 @@ from gateway.settings import Settings
 from gateway.workbench.files import FileError, Sent, read_sent
 from gateway.workbench.trial import TRIED, Tried, invented_parties, trial_gateway, try_out, with_dialect
 from mappings.amendment import fields_changed
-from mappings.check import check_dialect, check_maps
-from mappings.documents import Gap, UnreadableMap, read_document, read_maps
+from mappings.check import check_dialect, check_maps, read_dialect, read_maps
+from mappings.documents import Gap, UnreadableMap, read_document
 from mappings.translate import Maps
 
 Json = dict[str, Any]
@@ -29,6 +29,7 @@ async def check_folder(settings: Settings, folder: Path) -> list[Gap]:
     unreadable: list[Gap] = []
     for name, file in dialect_files(maps, settings.dialects_folder).items():
         try:
+            read_dialect(file, maps)
             found = check_dialect(file.name, read_document(file, "dialect"), maps)
         except UnreadableMap as trouble:
             unreadable += trouble.gaps

@@ -56,7 +56,7 @@ class Comparison:
 
     def _kinds(self, old: Tried, new: Tried, old_by: Translator, new_by: Translator) -> Iterator[tuple[str, str, str]]:
         if old.refused != new.refused:
-            yield "the referral", *(("refused" if one.refused else "accepted") for one in (old, new))
+            yield "the referral", _verdict(old), _verdict(new)
         for before, after in zip(old.readings, new.readings, strict=False):
             yield from self._fields(_leaves(before, old_by), _leaves(after, new_by))
             yield from _gone_and_come("unknown code", _unknown(before), _unknown(after))
@@ -72,6 +72,10 @@ class Comparison:
             if shown[0] == shown[1]:
                 shown[1] = f"{shown[1]}, another"
             yield PLACES.sub("[]", target), shown[0], shown[1]
+
+
+def _verdict(tried: Tried) -> str:
+    return "refused" if tried.refused else "accepted"
 
 
 def _leaves(reading: Reading, by: Translator) -> dict[str, Leaf]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-from mappings.documents import read_maps
+from mappings.check import read_maps
 from mappings.translate import Maps
 
 IN_REPOSITORY = "src/mappings/maps"

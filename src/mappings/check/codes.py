@@ -44,7 +44,7 @@ def check_concept_map(name: str, content: Json, maps: Maps) -> Iterator[Gap]:
         yield from twice(file, each)
     for group in content["group"]:
         yield from check_elements(file, group["source"], group["target"], group["element"], maps)
-    if name in COMPLETE:
+    if COMPLETE.get(name) in maps.names("CodeSystem"):
         mapped = [element["code"] for group in content["group"] for element in group["element"]]
         missing = absent(maps.vocabulary(COMPLETE[name]), mapped)
         yield from (Gap(file, line_of(content["group"][0]), f"no row for {code}.") for code in missing)
@@ -66,6 +66,12 @@ def check_elements(file: str, source: str, target: str, rows: list[Json], maps: 
             yield Gap(file, line, f"{first['code']} is no target: FHIR R4 has no such code in {target}.")
         if len(element["target"]) > 1:
             yield Gap(file, line, f"{element['code']} has several targets; only the first is ever used.")
+
+
+def check_missing(maps: Maps) -> Iterator[Gap]:
+    """Maps that the code reads by name."""
+    for name in sorted(READ_BY_CODE - set(maps.names("ConceptMap"))):
+        yield Gap(f"{name}.ConceptMap.json", 0, "expected, and missing: the gateway reads it.")
 
 
 def check_unused(maps: Maps) -> Iterator[Gap]:

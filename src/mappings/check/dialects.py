@@ -63,7 +63,7 @@ def _check_rows(file: str, content: Json, maps: Maps) -> Iterator[Gap]:
             yield Gap(file, line_of(row), f"row {row['id']} is never reached: another row replaces {anchor} already.")
         replaced |= {anchor} if "replaces" in row else set()
     # What the map had wrong before is told of the map itself.
-    before = {gap.text for gap in check_fields(file, maps.read(FIELDS, "fields")["rows"], maps)}
-    for gap in check_fields(file, dialect.placed(maps.read(FIELDS, "fields")["rows"]), maps):
+    before = {gap.text for gap in check_fields(file, maps.read(FIELDS, "fields")["rows"])}
+    for gap in check_fields(file, dialect.placed(maps.read(FIELDS, "fields")["rows"])):
         if gap.text not in before:
             yield gap

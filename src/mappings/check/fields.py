@@ -18,8 +18,8 @@ from mappings.translate import Maps
 Json = dict[str, Any]
 
 
-def check_fields(file: str, rows: list[Json], maps: Maps) -> Iterator[Gap]:
-    """`rows` are those of the whole map, with a dialect's in their places."""
+def check_fields(file: str, rows: list[Json]) -> Iterator[Gap]:
+    """`rows`, all of which compile, are those of the whole map, with a dialect's in their places."""
     every = list(all_rows(rows))
     yield from twice(file, [row for _, _, row in every], "id")
     shape = dict(shape_of(Referral))
@@ -38,7 +38,7 @@ def check_fields(file: str, rows: list[Json], maps: Maps) -> Iterator[Gap]:
     for target, kind in shape.items():
         if target not in filled and kind != "object":
             yield Gap(file, 0, f"no row fills {target}.")
-    yield from _misled(file, rows, maps, None)
+    yield from _misled(file, rows, None)
 
 
 def _misaimed(target: str, row: Json, shape: dict[str, str]) -> Iterator[str]:
@@ -53,36 +53,35 @@ def _misaimed(target: str, row: Json, shape: dict[str, str]) -> Iterator[str]:
             yield f"fills {target}.{part}, which the referral does not have."
 
 
-def _misled(file: str, rows: list[Json], maps: Maps, context: Types | None) -> Iterator[Gap]:
-    """Sources that cannot be read, or that nothing ever stands at; conversions that there are not."""
+def check_syntax(file: str, rows: list[Json], maps: Maps) -> Iterator[Gap]:
+    """What keeps rows from being compiled: expressions outside the subset, conversions that there are not."""
     known = {*conversions(maps), *maps.names("ConceptMap")}
+    for _, _, row in all_rows(rows):
+        for source in [*row["source"], *([row["order_by"]] if "order_by" in row else [])]:
+            try:
+                compile_expression(source, CONSTANTS)
+            except ValueError as trouble:
+                yield Gap(file, line_of(row), f"row {row['id']} cannot be read: {trouble}")
+        if row.get("convert") and row["convert"] not in known:
+            expected = f"expected a ConceptMap that is here, or one of {', '.join(sorted(conversions(maps)))}."
+            yield Gap(file, line_of(row), f"row {row['id']} converts by {row['convert']}: {expected}")
+
+
+def _misled(file: str, rows: list[Json], context: Types | None) -> Iterator[Gap]:
+    """Sources that nothing ever stands at."""
     for row in rows:
         inner: list[Types | None] = []
         for source in row["source"]:
-            problem = _unreadable(source)
-            types = None
-            if problem is None:
-                types, missing = check_path(source, context)
-                problem = f"never yields anything: {missing}, in {source}." if missing else None
+            root = compile_expression(source, CONSTANTS).root
+            types, missing = check_path(source, context)
+            if root and root not in ROOTS:
+                missing = f"an expression starts with one of {', '.join(sorted(ROOTS))}"
+            if missing:
+                text = f"row {row['id']} never finds anything at {source}: {missing}."
+                yield Gap(file, line_of(row), text)
             inner.append(types)
-            if problem:
-                yield Gap(file, line_of(row), f"row {row['id']} {problem}")
-        if row.get("convert") and row["convert"] not in known:
-            text = f"row {row['id']} converts by {row['convert']}: expected a ConceptMap, or one of "
-            yield Gap(file, line_of(row), text + ", ".join(sorted(conversions(maps))) + ".")
         if "each" in row:
-            one = inner[0] if all(inner) and len(set(inner)) == 1 else None
-            yield from _misled(file, row["each"], maps, one)
-
-
-def _unreadable(source: str) -> str | None:
-    try:
-        root = compile_expression(source, CONSTANTS).root
-    except ValueError as trouble:
-        return f"cannot be read: {trouble}"
-    if root and root not in ROOTS:
-        return f"never yields anything: expected one of {', '.join(sorted(ROOTS))} at the start of {source}."
-    return None
+            yield from _misled(file, row["each"], inner[0] if len(set(inner)) == 1 else None)
 
 
 def all_rows(rows: list[Json], above: str = "", item: str = "") -> Iterator[tuple[str, str, Json]]:
