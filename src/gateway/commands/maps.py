@@ -224,8 +224,8 @@ def _refuse_absent(url: str) -> None:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A line on standard error while it lasts."""
-    with Progress(transient=True, console=Console(stderr=True)) as progress:
+    """A line on standard error while it lasts, for somebody who looks at it."""
+    with Progress(transient=True, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Reading referrals", total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 

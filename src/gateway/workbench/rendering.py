@@ -121,7 +121,10 @@ class Section:
     @property
     def groups(self) -> list[tuple[str, list[FieldRow]]]:
         """The fields by whom they are about, each group with its caption."""
-        kinds = [(caption, [row for row in self.fields if _about(row) == about]) for about, caption in ABOUT.items()]
+        by = f", in {self.id}" if self.kind == "dialect" else ""
+        kinds = [
+            (caption + by, [row for row in self.fields if _about(row) == about]) for about, caption in ABOUT.items()
+        ]
         return [(caption, rows) for caption, rows in kinds if rows]
 
 
@@ -183,7 +186,7 @@ def chapters(maps: Maps, dialects: Sequence[Json]) -> list[Chapter]:
             "codes-back",
             "Statuses and reasons that go back",
             BACK_LEAD,
-            [_code_map(name, maps) for name in BACK if name in there],
+            [_code_map(name, maps) for name in back],
         ),
         Chapter("codes-asked", "Codes that others may ask for", ASKED_LEAD, [_code_map(name, maps) for name in asked]),
         Chapter("dialects", "Dialects", DIALECTS_LEAD, [_dialect(one, maps) for one in dialects]),
