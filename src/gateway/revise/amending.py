@@ -45,6 +45,21 @@ class Amended:
         return {"fields": [one.field for one in self.applied.standing.amendments[-1].fields]}
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a stored referral is translated from."""
+
+    organisation: str
+    known: Known
+    service_request: Resource
+    task: Resource
+    route: str
+
+    def translate(self, gateway: Gateway, places: dict[str, str], at: datetime) -> Translated:
+        request, task = self.service_request, self.task
+        return translate(gateway, self.organisation, self.known, request, task, self.route, at, places, [])
+
+
 async def amend_referral(
     connection: AsyncConnection,
     gateway: Gateway,
@@ -62,14 +77,14 @@ async def amend_referral(
     advisor. Raises Rejected when the ServiceRequest itself could not be acted on any more, and IllegalMove when the
     Patient has become somebody else.
     """
-    translated = await translate_anew(connection, gateway, stored.row, places, at)
+    translated = await _translate(connection, gateway, stored, places, at)
     organisation, before = stored.row["organisation"], orjson.loads(stored.row["content"])
     _carry_over(before, translated.referral, places)
     refusals = {one.finding for one in translated.sources.judgements if one.decision == "deny"}
     if "ServiceRequest" in places:
         errors = [one for one in translated.findings if one.severity == "error" and one.text not in refusals]
         if errors:
-            former = await translate_anew(connection, gateway, stored.row, places, at, former=True)
+            former = await _translate(connection, gateway, stored, places, at, former=True)
             if new := [one for one in errors if one not in former.findings]:
                 raise Rejected(issues=new)
         _refuse_others(gateway, translated, stored, places["ServiceRequest"], another_performer)
@@ -92,17 +107,22 @@ async def amend_referral(
     return Amended(amend(standing, amendment, warnings, refused, at), translated.columns())
 
 
-async def translate_anew(
+async def _translate(
     connection: AsyncConnection,
     gateway: Gateway,
-    row: Mapping[str, Any],
+    stored: Stored,
     places: dict[str, str],
     at: datetime,
     *,
     former: bool = False,
 ) -> Translated:
-    """A row of table `referral`, translated by what is stored now. `former`: but for the ServiceRequest, of which the
-    version before the last is taken."""
+    held = await read_held(connection, stored.row, at, former=former)
+    return held.translate(gateway, places, at)
+
+
+async def read_held(connection: AsyncConnection, row: Mapping[Any, Any], at: datetime, *, former: bool = False) -> Held:
+    """What is stored now of a referral, a row of its table. `former`: but for the ServiceRequest, of which the version
+    before the last is taken."""
     organisation, id_ = row["organisation"], row["service_request_id"]
     request = await _version(connection, organisation, "ServiceRequest", id_)
     if former:
@@ -123,7 +143,7 @@ async def translate_anew(
     if patient := row["patient_id"]:
         known |= await last_word(connection, organisation, f"Patient/{patient}", at)
     route = orjson.loads(row["content"])["route"]
-    return translate(gateway, organisation, known, request, task, route, at, places, [])
+    return Held(organisation, known, request, task, route)
 
 
 async def _version(

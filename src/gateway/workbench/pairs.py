@@ -1,19 +1,17 @@
 """Reads referrals with two versions of the maps: samples out of files, or what is stored."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.arrival import Gateway
 from gateway.dialects import dialect_files, translator_of
 from gateway.parties import Directory
-from gateway.revise import translate_anew
+from gateway.revise import read_held
 from gateway.settings import Settings
 from gateway.store.engine import Store
 from gateway.store.every import count_referrals, referrals_after, refuse_writes
+from gateway.translated import Translated
 from gateway.workbench.comparing import Comparison
 from gateway.workbench.files import Sent
 from gateway.workbench.trial import TRIED, Reading, Tried, invented_parties, trial_gateway, try_out, with_dialect
@@ -65,7 +63,9 @@ async def compare_stored(settings: Settings, old: Maps, new: Maps, found: Compar
                 await refuse_writes(connection)
                 rows = await referrals_after(connection, after, AT_ONCE)
                 for row in rows:
-                    tried = [await _read_again(connection, gateway, row) for gateway in gateways]
+                    at = datetime.now(UTC)
+                    held = await read_held(connection, row, at)
+                    tried = [_tried(row["reference"], held.translate(gateway, {}, at)) for gateway in gateways]
                     translators = [_translator(gateway, row["organisation"]) for gateway in gateways]
                     found.add(row["reference"], tried[0], tried[1], translators[0], translators[1])
             done += len(rows)
@@ -77,12 +77,11 @@ async def compare_stored(settings: Settings, old: Maps, new: Maps, found: Compar
         await store.close()
 
 
-async def _read_again(connection: AsyncConnection, gateway: Gateway, row: Mapping[Any, Any]) -> Tried:
-    translated = await translate_anew(connection, gateway, row, {}, datetime.now(UTC))
+def _tried(reference: str, translated: Translated) -> Tried:
     made = translated.translation
     refused = any(one.severity == "error" for one in translated.findings)
     reading = Reading(made.referral, made.rows, made.unknown, made.map_versions)
-    return Tried(row["reference"], [reading], translated.findings, refused)
+    return Tried(reference, [reading], translated.findings, refused)
 
 
 def _translator(gateway: Gateway, organisation: str) -> Translator:
