@@ -74,3 +74,10 @@ def test_codes_that_no_map_knows_are_listed(here: Path) -> None:
     assert code == 0
     assert output.splitlines()[1].split() == [row[1], "RR17", "1", "2026-03-02", "XND01"]
     assert "RR17" not in run("maps", "unmapped", "--since", "2026-03-03")[1]
+
+
+def test_no_codes_are_listed_of_a_database_that_is_not_there(here: Path) -> None:
+    code, output = run("maps", "unmapped")
+
+    assert (code, output) == (2, "There is no database var/gateway.db. Set GATEWAY_DATABASE_URL.\n")
+    assert list(here.iterdir()) == []

@@ -122,6 +122,7 @@ def test_what_cannot_be_compared(new: Path, tmp_path: Path, monkeypatch: pytest.
         (("--", "--output=x", MAPS), "--output=x: expected a folder of maps"),
         ((MAPS, MAPS, "--stored"), "There is no database var/gateway.db. Set GATEWAY_DATABASE_URL."),
         ((MAPS, MAPS, TIDEWATER, "--stored"), "give no samples"),
+        ((MAPS, MAPS, TIDEWATER, "--dialect", "estuary"), "there is no dialect estuary in either version"),
     ):
         ran = run("compare", *arguments)
         assert (ran.code, ran.out) == (2, ""), arguments

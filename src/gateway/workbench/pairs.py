@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from gateway.arrival import Gateway
-from gateway.dialects import dialect_files, translator_of
+from gateway.dialects import DialectError, dialect_files, translator_of
 from gateway.parties import Directory
 from gateway.revise import read_held
 from gateway.settings import Settings
@@ -32,7 +32,10 @@ async def compare_samples(
     found: Comparison,
     tell: Tell,
 ) -> None:
-    """A version that does not have the dialect reads them without it: so it shows what the dialect changes."""
+    """A version that does not have the dialect reads them without it: so it shows what the dialect changes. Raises
+    DialectError when neither has it."""
+    if dialect and not any(dialect in dialect_files(maps, settings.dialects_folder) for maps in (old, new)):
+        raise DialectError(f"there is no dialect {dialect[:40]} in either version.")
     async with AsyncExitStack() as stack:
         gateways = []
         for maps in (old, new):
