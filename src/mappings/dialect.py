@@ -15,6 +15,11 @@ from mappings.translate import CodeMap, Maps, elements
 
 Json = dict[str, Any]
 
+# Who somebody is, and whether their record is restricted, is read in the same way of every sender: by whoever
+# translates a referral, and by whoever looks for a person's referrals.
+FIXED_TARGETS = frozenset({"person.nhs_number", "person.nhs_number_status", "person.birth_date", "person.sensitive"})
+FIXED_MAPS = frozenset({"nhs-number-status"})
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -37,6 +42,8 @@ class Dialect:
         own_sources = {group["source"] for group in content["group"]}
         coded, plain = dict(standard.coded), dict(standard.plain)
         for group in added:
+            for element in group["element"]:  # `unmatched` here takes back what the map says
+                coded.pop((group["source"], element["code"]), None)
             for (system, code), target in elements(group, content["group"][0]["target"]):
                 coded[system, code] = target
                 # A code element (priority) comes without a system: it means what it means in the map's own.

@@ -44,7 +44,7 @@ def translator(maps: Maps = PACKAGED, dialect: Dialect | None = None) -> Transla
     if dialect:
         versions[f"{dialect.name}.dialect"] = dialect.version
     compiled = compile_rows(rows, code_map, conversions(maps), CONSTANTS)
-    return Translator(compiled, documents, versions, code_map(NUMBER_STATUS), dialect)
+    return Translator(compiled, documents, versions, maps.code_map(NUMBER_STATUS), dialect)
 
 
 def _by_id(rows: list[Json]) -> dict[str, Json]:

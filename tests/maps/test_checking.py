@@ -31,6 +31,13 @@ UNREADABLE = [  # file, what stands there, what is written instead, what is told
     (TIDEWATER, '"before": "urgency", ', "", "rows[0]: a dialect's row says `before` or `replaces`"),
     (TIDEWATER, '"version": "1.0.0"', '"version": "one"', "version: expected to match pattern"),
     (TIDEWATER, '"map": "priority"', '"map": "prority"', "map: expected one of"),
+    (TIDEWATER, '"map": "priority"', '"map": "nhs-number-status"', "nhs-number-status is the same for every sender"),
+    (
+        TIDEWATER,
+        '"target": "referrer.phone"',
+        '"target": "person.nhs_number"',
+        "person.nhs_number is the same for every",
+    ),
     (
         TIDEWATER,
         "PractitionerRole.telecom.where(system = 'phone' and",
@@ -129,7 +136,12 @@ GAPS = [
         "fills referrer.team: expected referrer.role",
     ),
     (TIDEWATER, '"code": "MONEY"', '"code": "LONELY"', "LONELY stands there twice"),
-    (TIDEWATER, '"map": "priority"', '"map": "risk-type"', "map: expected one of ethnic-category, nhs-number-status"),
+    (
+        TIDEWATER,
+        '"map": "priority"',
+        '"map": "risk-type"',
+        "map: expected one of ethnic-category, priority, referral-reason",
+    ),
     (
         TIDEWATER,
         '"code": "soon", "display": "Soon"',

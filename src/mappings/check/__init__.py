@@ -6,7 +6,7 @@ from mappings.check.codes import check_concept_map, check_missing, check_unused,
 from mappings.check.dialects import check_dialect
 from mappings.check.fields import check_fields, check_syntax
 from mappings.check.words import check_words
-from mappings.dialect import Dialect, dialect_from
+from mappings.dialect import FIXED_MAPS, FIXED_TARGETS, Dialect, dialect_from
 from mappings.documents import Gap, UnreadableMap, line_of, read_document, read_folder
 from mappings.translate import Maps
 from mappings.translator import FIELDS, NUMBER_STATUS
@@ -58,6 +58,14 @@ def read_dialect(file: Path, maps: Maps) -> Dialect:
         Gap(file.name, line_of(group), f"map: expected one of {', '.join(there)}.")
         for group in dialect.codes
         if group["map"] not in there
+    ]
+    gaps += [
+        Gap(file.name, line_of(one), f"{name} is the same for every sender: it says who somebody is.")
+        for one, name, fixed in [
+            *((group, group["map"], FIXED_MAPS) for group in dialect.codes),
+            *((row, row["target"], FIXED_TARGETS) for row in dialect.rows),
+        ]
+        if name in fixed
     ]
     if gaps:
         raise UnreadableMap(gaps)

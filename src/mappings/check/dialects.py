@@ -5,10 +5,10 @@ from typing import Any
 
 from mappings.check.codes import check_elements, converted_by, twice
 from mappings.check.fields import all_rows, check_fields
-from mappings.dialect import dialect_from
+from mappings.dialect import FIXED_MAPS, dialect_from
 from mappings.documents import Gap, line_of
 from mappings.translate import Maps
-from mappings.translator import FIELDS, NUMBER_STATUS
+from mappings.translator import FIELDS
 
 Json = dict[str, Any]
 
@@ -27,8 +27,8 @@ def check_dialect(file: str, content: Json, maps: Maps) -> list[Gap]:
 
 def _check_codes(file: str, content: Json, maps: Maps) -> Iterator[Gap]:
     dialect = dialect_from(content)
-    used = converted_by(dialect.placed(maps.read(FIELDS, "fields")["rows"])) | {NUMBER_STATUS}
-    usable = sorted(used & set(maps.names("ConceptMap")))
+    used = converted_by(dialect.placed(maps.read(FIELDS, "fields")["rows"]))
+    usable = sorted(used & set(maps.names("ConceptMap")) - FIXED_MAPS)
     seen: dict[tuple[str, str], list[Json]] = {}
     for group in dialect.codes:
         name = group["map"]

@@ -73,7 +73,8 @@ def _show(found: Comparison, as_csv_: bool) -> None:
             table.add_row(*row)
         screen().print(table)
     same = found.read - found.different
-    summary = f"{found.read} read: {same} the same, {found.different} different, in {len(rows)} ways."
+    ways = f"{len(rows)} way{'' if len(rows) == 1 else 's'}"
+    summary = f"{found.read} read: {same} the same, {found.different} different, in {ways}."
     typer.echo(summary, err=as_csv_)
 
 
