@@ -12,6 +12,8 @@ Equivalence = Literal[  # FHIR R4, concept-map-equivalence
 
 
 class Shape(BaseModel):
+    """What may be left out has a default here, and is never null: FHIR knows no null."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
@@ -22,24 +24,26 @@ class Published(BaseModel):
 
     url: Word
     version: Word
+    title: str = ""
+    description: str = ""
 
 
 class Target(Shape):
-    code: Word | None = None
-    display: str | None = None
+    code: Word = ""
+    display: str = ""
     equivalence: Equivalence
-    comment: str | None = None
+    comment: str = ""
 
     @model_validator(mode="after")
     def _says_what_it_shows(self) -> "Target":
-        if self.code and self.display is None:
+        if self.code and "display" not in self.model_fields_set:
             raise ValueError("a target with a code has a display, too")
         return self
 
 
 class Element(Shape):
     code: Word
-    display: str | None = None
+    display: str = ""
     target: Annotated[list[Target], Field(min_length=1)]
 
 
@@ -61,8 +65,8 @@ class Property(BaseModel):
 
 class Concept(BaseModel):
     code: Word
-    display: str | None = None
-    definition: str | None = None
+    display: str = ""
+    definition: str = ""
     property: list[Property] = []
 
 
@@ -80,14 +84,14 @@ class FieldRow(Shape):
     note: Word
     take: Literal["first", "all", "joined"] = "first"
     each: list["FieldRow"] = []
-    convert: Word | None = None
+    convert: Word = ""
     show: Literal["code", "display"] = "code"
-    order_by: Word | None = None
+    order_by: Word = ""
     value: Any = None
     first: dict[str, Any] = {}
     required: bool = False
     default: Any = None
-    unless: Word | None = None
+    unless: Word = ""
 
 
 class FieldsFile(Shape):
@@ -99,12 +103,12 @@ class FieldsFile(Shape):
 
 
 class DialectRow(FieldRow):
-    before: Word | None = None
-    replaces: Word | None = None
+    before: Word = ""
+    replaces: Word = ""
 
     @model_validator(mode="after")
     def _has_a_place(self) -> "DialectRow":
-        if (self.before is None) == (self.replaces is None):
+        if bool(self.before) == bool(self.replaces):
             raise ValueError("a dialect's row says `before` or `replaces`: the id of a row of referral.fields.json")
         return self
 

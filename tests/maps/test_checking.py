@@ -31,6 +31,12 @@ UNREADABLE = [  # file, what stands there, what is written instead, what is told
     (TIDEWATER, '"before": "urgency", ', "", "rows[0]: a dialect's row says `before` or `replaces`"),
     (TIDEWATER, '"version": "1.0.0"', '"version": "one"', "version: expected to match pattern"),
     (TIDEWATER, '"map": "priority"', '"map": "prority"', "map: expected one of"),
+    (
+        TIDEWATER,
+        '"replaces": "referrer-phone", "target": "referrer.phone"',
+        '"before": "person-emails", "target": "person.emails", "take": "all"',
+        "fills person.emails, which says where somebody is",
+    ),
     (TIDEWATER, '"map": "priority"', '"map": "nhs-number-status"', "nhs-number-status is the same for every sender"),
     (
         TIDEWATER,
@@ -63,6 +69,12 @@ def test_what_cannot_be_read_ends_it_with_file_and_line(folder: Path, name: str,
 
 
 GAPS = [
+    (
+        FIELDS,
+        '"target": "person.emails", "take": "all", "unless": "person.sensitive"',
+        '"target": "person.emails", "take": "all"',
+        'fills person.emails, which says where somebody is: expected "unless": "person.sensitive".',
+    ),
     (REASONS, '"code": "105529008", "display": "Lives alone"', '"code": "105529008"', "105529008 has no display."),
     (REASONS, '"code": "105529008"', '"code": "267076002"', "267076002 stands there twice; only one of them can"),
     (

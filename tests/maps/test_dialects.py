@@ -14,6 +14,8 @@ from gateway.parties import PartiesError, read_parties, register
 from gateway.settings import settings
 from gateway.store.schema import unmapped_code
 from gateway.workbench.trial import with_dialect
+from mappings.check import read_dialect
+from mappings.systems import SNOMED
 from mappings.translate import PACKAGED
 from mappings.translator import STANDARD
 
@@ -169,6 +171,26 @@ def test_each_example_of_a_dialect(case: Path) -> None:
     ran = run("try", "--json", "--dialect", case.parent.name.removesuffix(".examples"), case / "request.json")
 
     assert json.loads(ran.out)[0]["referrals"][0]["referral"] == read(case / "referral.json")
+
+
+def test_a_dialect_may_say_that_a_standard_code_means_something_else_or_nothing(tmp_path: Path) -> None:
+    housing = {"code": "housing", "display": "Housing", "equivalence": "relatedto"}
+    element = [
+        {"code": "267076002", "display": "Feeling lonely", "target": [{"equivalence": "unmatched", "comment": "Ask."}]},
+        {"code": "105529008", "display": "Lives alone", "target": [housing]},
+    ]
+    document = {"name": "estuary", "version": "1.0.0", "title": "Estuary"}
+    codes = [{"map": "referral-reason", "source": SNOMED, "element": element}]
+    (tmp_path / "estuary.json").write_text(json.dumps(document | {"codes": codes}))
+
+    spoken = read_dialect(tmp_path / "estuary.json", PACKAGED).extended(PACKAGED.code_map("referral-reason"), PACKAGED)
+
+    assert spoken.translate("267076002", SNOMED) is None
+    alone, debt = spoken.translate("105529008", SNOMED), spoken.translate("81877007", SNOMED)
+    assert alone is not None
+    assert debt is not None
+    assert (alone.code, debt.code) == ("housing", "housing")
+    assert spoken.version == "1.0.0+estuary.1.0.0"
 
 
 def test_a_dialect_leaves_the_standard_maps_as_they_are() -> None:

@@ -172,3 +172,12 @@ def test_a_folder_without_files_and_a_dialect_that_is_not_there(here: Path) -> N
     assert "expected a folder with files that end in .json or .hl7" in run("try", "empty").err
     ran = run("try", "--dialect", "estuary", DEBT)
     assert (ran.code, ran.err) == (2, "there is no dialect estuary; known here: tidewater\n")
+
+
+def test_decimals_of_single_resources_stay_as_they_are(here: Path) -> None:
+    quantity = '{"value": 7.10, "unit": "score"}'
+    (here / "measure.json").write_text(
+        f'{{"resourceType": "Observation", "status": "final", "code": {{"text": "x"}}, "valueQuantity": {quantity}}}'
+    )
+
+    assert run("try", "measure.json").out == "measure.json: accepted, without a referral in it\n"

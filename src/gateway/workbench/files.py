@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
-
 from gateway.errors import Unreadable
-from gateway.validation import parse
+from gateway.validation import dump, parse
 
 Json = dict[str, Any]
 
@@ -46,7 +44,7 @@ def read_sent(paths: Sequence[Path], most_bytes: int) -> list[Sent]:
             single.append((path, resource))
     if single:
         name = ", ".join(str(path) for path, _ in single)
-        sent.append(Sent(name, "transaction", orjson.dumps(_together([resource for _, resource in single]))))
+        sent.append(Sent(name, "transaction", dump(_together([resource for _, resource in single]))))
     return sent
 
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from gateway.arrival import Gateway
-from gateway.dialects import DialectError, dialect_files, translator_of
+from gateway.dialects import DialectError, dialect_files, translator_for
 from gateway.parties import Directory
 from gateway.revise import read_held
 from gateway.settings import Settings
@@ -68,8 +68,8 @@ async def compare_stored(settings: Settings, old: Maps, new: Maps, found: Compar
                 for row in rows:
                     at = datetime.now(UTC)
                     held = await read_held(connection, row, at)
-                    tried = [_tried(row["reference"], held.translate(gateway, {}, at)) for gateway in gateways]
                     translators = [_translator(gateway, row["organisation"]) for gateway in gateways]
+                    tried = [_tried(row["reference"], held.translate(gateway, {}, at)) for gateway in gateways]
                     found.add(row["reference"], tried[0], tried[1], translators[0], translators[1])
             done += len(rows)
             tell(done, max(total, done))
@@ -88,6 +88,6 @@ def _tried(reference: str, translated: Translated) -> Tried:
 
 
 def _translator(gateway: Gateway, organisation: str) -> Translator:
-    """Raises Unavailable when this version does not have the organisation's dialect."""
+    """Raises DialectError when this version does not have the organisation's dialect, or cannot read it."""
     registered = gateway.directory.organisation(organisation) or {}
-    return translator_of(gateway.maps, gateway.settings.dialects_folder, registered)
+    return translator_for(gateway.maps, gateway.settings.dialects_folder, registered.get("dialect"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mappings.check.codes import check_concept_map, check_missing, check_unused, check_vocabulary
 from mappings.check.dialects import check_dialect
-from mappings.check.fields import check_fields, check_syntax
+from mappings.check.fields import all_rows, check_fields, check_syntax, check_where
 from mappings.check.words import check_words
 from mappings.dialect import FIXED_MAPS, FIXED_TARGETS, Dialect, dialect_from
 from mappings.documents import Gap, UnreadableMap, line_of, read_document, read_folder
@@ -67,6 +67,8 @@ def read_dialect(file: Path, maps: Maps) -> Dialect:
         ]
         if name in fixed
     ]
+    placed = all_rows(dialect.placed(maps.read(FIELDS, "fields")["rows"]))
+    gaps += check_where(file.name, [one for one in placed if one[2] in dialect.rows])
     if gaps:
         raise UnreadableMap(gaps)
     return dialect

@@ -1,11 +1,12 @@
 """The rows of a field map: ids once, targets that exist and none left out, sources that may yield something."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from mappings.amendment import WHERE
 from mappings.check.codes import twice
 from mappings.check.r4 import Types, check_path
 from mappings.conversions import CONSTANTS, conversions
@@ -38,7 +39,16 @@ def check_fields(file: str, rows: list[Json]) -> Iterator[Gap]:
     for target, kind in shape.items():
         if target not in filled and kind != "object":
             yield Gap(file, 0, f"no row fills {target}.")
+    yield from check_where(file, every)
     yield from _misled(file, rows, None)
+
+
+def check_where(file: str, rows: Iterable[tuple[str, str, Json]]) -> Iterator[Gap]:
+    """Those of `all_rows` that would say where a restricted person is."""
+    for _, target, row in rows:
+        if target in WHERE and row.get("unless") != "person.sensitive":
+            says = f"row {row['id']} fills {target}, which says where somebody is"
+            yield Gap(file, line_of(row), f'{says}: expected "unless": "person.sensitive".')
 
 
 def _misaimed(target: str, row: Json, shape: dict[str, str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.commands.maps.options import UNREADABLE, DialectsFolder, chosen, refuse_absent, screen, stop
-from gateway.dialects import DialectError, DialectUnavailable
+from gateway.dialects import DialectError
 from gateway.workbench.comparing import Comparison
 from gateway.workbench.files import FileError, read_sent
 from gateway.workbench.pairs import compare_samples, compare_stored
@@ -52,7 +52,7 @@ def compare(
                 usual = after.folder / "dialects" / f"{dialect}.examples" if dialect else EXAMPLES
                 sent = read_sent(samples or [usual], chosen_settings.max_body_bytes)
                 asyncio.run(compare_samples(chosen_settings, before, after, sent, dialect, found, tell_progress))
-    except (DialectError, DialectUnavailable, FileError, UnreadableMap, VersionError) as trouble:
+    except (DialectError, FileError, UnreadableMap, VersionError) as trouble:
         stop(trouble)
     except (OSError, SQLAlchemyError) as trouble:
         stop(UNREADABLE.format(type(trouble).__name__))
