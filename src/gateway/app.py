@@ -20,6 +20,7 @@ from gateway.fhir.routes import add_fhir_routes
 from gateway.fhir.validate import tell_judgement
 from gateway.metrics import add_metrics_route
 from gateway.operations import routes as operations
+from gateway.operations import traces
 from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
@@ -88,6 +89,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(router)
     app.include_router(identity.router)
     app.include_router(operations.router)
+    app.include_router(traces.router)
     add_pages(app)
     add_launch(app)
     add_person_pages(app)
