@@ -37,6 +37,7 @@ from gateway.web.live import add_live_routes, when_told_to_stop
 from gateway.web.person import add_person_pages
 from gateway.web.refer import add_refer_pages
 from gateway.web.team import add_team_pages
+from gateway.web.traces import add_trace_pages
 
 log = structlog.get_logger()
 
@@ -91,6 +92,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(operations.router)
     app.include_router(traces.router)
     add_pages(app)
+    add_trace_pages(app)
     add_launch(app)
     add_person_pages(app)
     add_live_routes(app)

@@ -64,8 +64,10 @@ class TracedReferral(Shape):
 
 
 class Finding(Shape):
-    """What a check found: at which element, and against which rule of the profile, where it is one of these."""
+    """What a check found: in the request of which time (none: noted with the referral), at which element, and against
+    which rule of the profile, where it is one of these."""
 
+    at: str | None = None
     severity: str
     code: str | None = None
     element: str | None = None

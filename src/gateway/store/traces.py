@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.search import token_key
 from gateway.store.schema import audit, event, found_by, message, organisation, own_name, referral, resource
 
 MOST_MATCHES = 200  # resources that carry one identifier; more say nothing
-READS = ("GET %", "HEAD %", "% /app/trace%", "%/platform/v1/traces%", "POST /app/sign-%")  # none of it changes anything
+READS = ("GET %", "HEAD %", "POST /oauth2/token")  # they change nothing; of interest when they are refused
+LOOKS = ("% /app/trace%", "%/platform/v1/traces%")  # what is done to look at traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,9 @@ class Page:
 
 
 async def requests_between(connection: AsyncConnection, page: Page) -> Sequence[Row[Any]]:
-    """Requests that were to change something, whatever became of them."""
-    query = select(audit).where(*(audit.c.action.not_like(one) for one in READS))
+    """Requests that were to change something, whatever became of them, and others that were refused."""
+    changes = and_(*(audit.c.action.not_like(one) for one in READS))
+    query = select(audit).where(*(audit.c.action.not_like(one) for one in LOOKS), or_(changes, audit.c.outcome >= 400))
     if page.since:
         query = query.where(audit.c.at >= page.since)
     if page.until:

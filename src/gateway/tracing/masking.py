@@ -28,18 +28,18 @@ from mappings.translate import names, read, vocabulary
 Json = dict[str, Any]
 Reads = Callable[[str, Any], bool]  # a path without indexes, and the value there: may it be shown?
 
-CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_/^-]{0,63}|[0-9]{3} [A-Z][A-Za-z ]{1,20}|W/\"[0-9]{1,9}\"")
+CODE = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{0,63}|[0-9]{1,18}|[0-9]{3} [A-Z][A-Za-z ]{1,20}|W/\"[0-9]{1,9}\"")
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,20}")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SYSTEM = re.compile(
     r"urn:oid:[0-9.]{3,80}|urn:[a-z0-9-]+:[A-Za-z0-9:.-]{1,120}|https?://(?!.*\d{5})[A-Za-z0-9./_-]{3,150}"
 )
+ODS = re.compile(r"[A-Z0-9]{3,10}")
 NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9_]{0,63}")
-TYPE = r"[A-Z][A-Za-z]{2,40}"
-REFERENCE = re.compile(
-    rf"(?:https?://(?!.*\d{{5}}.*/{TYPE}/)[A-Za-z0-9.:/_-]+/)?({TYPE})/{UUID}(?:/_history/\d+)?|urn:uuid:{UUID}"
-)
+TYPE = "|".join(sorted(ELEMENTS))
+BASE = r"https?://(?!.*\d{5}.*/[A-Z])[A-Za-z0-9.:/_-]+/"
+REFERENCE = re.compile(rf"(?:{BASE})?(?:{TYPE})/{UUID}(?:/_history/\d+)?|urn:uuid:{UUID}|{TYPE}")
 ABOUT = re.compile(rf"(?:^|/)({TYPE})(?=[/?]|$)")
 URL = re.compile(PUBLISHED)
 PART = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,40}")  # the url of an extension inside a published one
@@ -48,7 +48,7 @@ OURS = re.compile(
 )
 ANSWERS = {"agreed", "declined", "overtaken", "taken-back", "swemwbs", "proposed", "sent"}
 ADDRESSES = ("reference", "fullUrl", "location", "url")
-WORDED = ("display", "text", "label")
+WORDED = ("display", "label")
 EXTENSIONS = ("extension", "modifierExtension")
 LENGTHS = ((20, "short text"), (200, "text"), (math.inf, "long text"))
 
@@ -105,7 +105,7 @@ def hide(value: Any) -> Any:
 
 def mask_reference(text: str) -> str:
     """Where it leads, when that is a name that the gateway gave; else of what type it is."""
-    if REFERENCE.fullmatch(text) or re.fullmatch(TYPE, text):
+    if REFERENCE.fullmatch(text):
         return text
     found = ABOUT.findall(text)
     return f"{found[-1]}/[hidden: id]" if found and not text.startswith("#") else "[hidden: reference]"
@@ -177,6 +177,8 @@ def _is_plain(text: str) -> bool:
 
 
 def _reads_referral(path: str, value: Any) -> bool:
+    if path.endswith("ods_code"):
+        return path in REFERRAL and ODS.fullmatch(str(value)) is not None
     return path in REFERRAL and (not isinstance(value, str) or _is_plain(value))
 
 

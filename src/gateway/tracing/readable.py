@@ -87,8 +87,6 @@ REFERRAL = {
     "reasons.primary",
     "categories.code",
     "contact_prohibited",
-    "risks.type",
-    "consent.scope",
     "consent.decision",
     "consent.given_at",
     "safe_contact.leave_message",

@@ -59,12 +59,20 @@ def _request(row: Any) -> Json:
     return told | {
         "client": told.pop("client_id"),
         "at": instant(row.at),
-        "findings": [_finding(*one) for one in orjson.loads(row.findings or "[]")],
+        "findings": [_finding(instant(row.at), *one) for one in orjson.loads(row.findings or "[]")],
     }
 
 
-def _finding(severity: str, code: str | None, element: str | None, text: str) -> Json:
-    return {"severity": severity, "code": code, "element": element or None, "text": text, "rule": RULE_KEYS.get(text)}
+def _finding(at: str | None, severity: str, code: str | None, element: str | None, text: str) -> Json:
+    """`at`: when the request came that it was found in; None: it is noted with the referral."""
+    return {
+        "at": at,
+        "severity": severity,
+        "code": code,
+        "element": element or None,
+        "text": text,
+        "rule": RULE_KEYS.get(text),
+    }
 
 
 def _received(row: Any, actions: dict[tuple[str, str, str], str], masked: bool) -> Json:
@@ -115,14 +123,14 @@ def _findings(gathered: Gathered, requests: list[Json]) -> list[Json]:
     found = [one for request in requests for one in request["findings"]]
     for row in gathered.messages:
         if "OperationOutcome" in row.answer and len(row.answer) <= MOST_BYTES:
-            found += _issues(orjson.loads(row.answer))
+            found += _issues(instant(row.received_at), orjson.loads(row.answer))
     told = {one["text"] for one in found}
     standing = orjson.loads(gathered.row.standing) if gathered.row else {}
-    found += [_finding("warning", None, None, text) for text in standing.get("warnings", []) if text not in told]
+    found += [_finding(None, "warning", None, None, text) for text in standing.get("warnings", []) if text not in told]
     return [one for place, one in enumerate(found) if one not in found[:place]]
 
 
-def _issues(answer: Any) -> Iterator[Json]:
+def _issues(at: str, answer: Any) -> Iterator[Json]:
     """The findings in an answer of ours: an OperationOutcome, or those beside the entries of a Bundle."""
     if not isinstance(answer, dict):
         return
@@ -130,11 +138,11 @@ def _issues(answer: Any) -> Iterator[Json]:
         for issue in answer["issue"]:
             if issue["code"] != "informational":
                 place = next(iter(issue.get("expression", ())), None)
-                yield _finding(issue["severity"], issue["code"], place, issue["diagnostics"])
+                yield _finding(at, issue["severity"], issue["code"], place, issue["diagnostics"])
     for entry in answer.get("entry", ()):
-        yield from _issues(entry.get("response", {}).get("outcome"))
+        yield from _issues(at, entry.get("response", {}).get("outcome"))
         if answer.get("type") == "message":
-            yield from _issues(entry.get("resource"))
+            yield from _issues(at, entry.get("resource"))
 
 
 def _stored(gathered: Gathered, masked: bool) -> Json:

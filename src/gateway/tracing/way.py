@@ -52,7 +52,6 @@ def way_of(told: Json) -> list[Json]:
     if not told["referral"]:
         return _way_of_requests(told)
     referral = told["referral"]
-    findings = Counter(one["severity"] for one in told["findings"])
     unknown = len(told["unknown"])
     states = Counter(one["state"] for one in told["deliveries"])
     route = next((one["value"] for one in told["fields"] if one["target"] == "route"), "")
@@ -60,7 +59,7 @@ def way_of(told: Json) -> list[Json]:
     late = in_all - states["delivered"]
     return [
         _step("received", "Came in", "green", f"From {referral['organisation']}, as {ROUTES.get(route, 'a request')}"),
-        _step("findings", "Checked", "amber" if findings else "green", _checked(findings)),
+        _step("findings", "Checked", *_checked(told)),
         _step(
             "fields",
             "Mapped",
@@ -98,11 +97,13 @@ def _way_of_requests(told: Json) -> list[Json]:
     ]
 
 
-def _checked(findings: Counter[str]) -> str:
-    refusing, noticed = findings["error"] + findings["fatal"], findings["warning"] + findings["information"]
-    words = [_count(refusing, "refusal")] if refusing else []
-    words += [_count(noticed, "warning")] if noticed else []
-    return ", ".join(words) or "Nothing found"
+def _checked(told: Json) -> tuple[str, str]:
+    """Colour and words for what the checks found in the referral, and in requests about it that were refused."""
+    weights = Counter(one["severity"] for one in told["findings"])
+    refused = sum(one["outcome"] >= REFUSED for one in told["requests"])
+    words = [_count(weights["warning"], "warning")] if weights["warning"] else []
+    words += [f"{_count(refused, 'request')} refused"] if refused else []
+    return ("amber", ", ".join(words)) if words else ("green", "Nothing to warn of")
 
 
 def _count(number: int, what: str) -> str:
