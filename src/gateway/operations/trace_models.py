@@ -17,7 +17,7 @@ def _example(**example: Any) -> ConfigDict:
 
 
 class Identified(Asked):
-    model_config = _example(identifier="https://fhir.nhs.uk/Id/nhs-number|9990000018")
+    model_config = _example(identifier="https://fhir.nhs.uk/Id/nhs-number|9990001014")
 
     identifier: Name = Field(description="`system|value`, or a value of whatever system.")
 
@@ -162,7 +162,7 @@ class Step(Stands):
     title: str
 
 
-class Trace(Shape):
+class WholeTrace(Shape):
     """All that is kept of a referral, or of a conversation that made none, as it happened.
 
     Masked, a value that came from a person's record is replaced by what kind of value it is, such as

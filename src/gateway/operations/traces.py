@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Response
 from gateway.changes import Moment
 from gateway.errors import BadRequest, NotFound
 from gateway.operations.exchange import Operation, ToTrace, ToUnmask
-from gateway.operations.trace_models import Identified, Trace, TracePage, Unmasking
+from gateway.operations.trace_models import Identified, TracePage, Unmasking, WholeTrace
 from gateway.platform.exchange import Bearer
 from gateway.platform.routes import REFUSALS
 from gateway.store.traces import Page
@@ -60,14 +60,14 @@ async def find_traces_identified(exchange: ToTrace, asked: Identified) -> Respon
     return _json({"traces": found.traces, "next_cursor": None})
 
 
-@router.get("/traces/{key}", response_model=Trace, responses=NAMED)
+@router.get("/traces/{key}", response_model=WholeTrace, responses=NAMED)
 async def read_trace_of(exchange: ToTrace, key: str) -> Response:
     """Reads one trace by a referral's reference or id, a delivery's id or a correlation id. People's data is masked."""
     gathered = await _gather(exchange, key)
     return _json(tell(gathered, _name(gathered, key), masked=True))
 
 
-@router.post("/traces/{key}/unmask", response_model=Trace, responses=NAMED)
+@router.post("/traces/{key}/unmask", response_model=WholeTrace, responses=NAMED)
 async def unmask_trace(exchange: ToUnmask, key: str, asked: Unmasking) -> Response:
     """Reads one trace with nothing hidden, this once. The reason is written into the audit before anything is shown."""
     reason = check_reason(asked.reason)

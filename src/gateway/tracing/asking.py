@@ -63,7 +63,7 @@ async def find_requests(store: Store, page: Page) -> Found:
     last = shown[-1] if len(rows) == page.limit else None
     return Found(
         [_request(one, references) for one in shown],
-        f"{(last.at - EPOCH) // MILLISECOND}~{last.id}" if last else None,
+        f"{(last.at - EPOCH) // MILLISECOND}-{last.id}" if last else None,
     )
 
 
@@ -109,5 +109,5 @@ def _referral(row: Any) -> Json:
 
 def place_in(cursor: str) -> tuple[datetime, int] | None:
     """Where the requests go on after a cursor; None when it is none of ours."""
-    given = re.fullmatch(r"(\d{12,14})~(\d{1,18})", cursor, re.ASCII)
+    given = re.fullmatch(r"(\d{12,14})-(\d{1,18})", cursor, re.ASCII)
     return (EPOCH + timedelta(milliseconds=int(given[1])), int(given[2])) if given else None

@@ -21,7 +21,7 @@ REFUSED_ABOVE = 400
 
 
 def tell(gathered: Gathered, key: str, *, masked: bool) -> Json:
-    """The trace as JSON (`gateway.operations.traces.Trace`)."""
+    """The trace as JSON (`gateway.operations.trace_models.WholeTrace`)."""
     row = gathered.row
     requests = [_request(one) for one in gathered.requests]
     actions = {(one.organisation, one.client_id, one.request_id): one.action for one in gathered.requests}
