@@ -35,8 +35,12 @@ async def operate(teller: Teller, referral_id: str) -> None:
 
 
 async def trace(teller: Teller) -> None:
-    """Two conversations that are short enough to be shown whole: one that was refused, and one that made no referral."""
-    patient = {"resourceType": "Patient", "name": [{"family": "Testcase", "given": ["Maya"]}], "birthDate": "1984-05-17"}
+    """Two conversations, short enough to be shown whole: one that was refused, and one that made no referral."""
+    patient = {
+        "resourceType": "Patient",
+        "name": [{"family": "Testcase", "given": ["Maya"]}],
+        "birthDate": "1984-05-17",
+    }
     create, at = "POST /FHIR/R4/{type}", {"type": "Patient"}
     wrong = patient | {"gender": "F"}
     title = "not-a-gender: A code of another system"

@@ -28,7 +28,11 @@ def check_reason(given: str) -> str:
 async def note_unmasking(
     store: Store, caller: Caller, context: RequestContext, gathered: Gathered, key: str, reason: str
 ) -> None:
-    """Writes down who sees this trace unmasked, and why; once it returns, that is durable."""
-    target = f"Task/{gathered.row.id}" if gathered.row else f"correlation {key}"
-    row = audit_row(caller, context, ACTION, f"{target}: {reason}", 200, now())
+    """Writes down who sees this trace unmasked, and why; once it returns, that is durable. It belongs to the
+    conversation that was looked into, so that its trace tells of it, too."""
+    target, conversation = f"correlation {key}", key
+    if gathered.row:
+        target, conversation = f"Task/{gathered.row.id}", gathered.row.correlation_id
+    about = RequestContext(context.request_id, conversation)
+    row = audit_row(caller, about, ACTION, f"{target}: {reason}", 200, now())
     await store.write([(audit, [row])])
