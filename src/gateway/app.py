@@ -20,6 +20,7 @@ from gateway.fhir.routes import add_fhir_routes
 from gateway.fhir.validate import tell_judgement
 from gateway.metrics import add_metrics_route
 from gateway.operations import routes as operations
+from gateway.operations import traces
 from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
@@ -37,6 +38,7 @@ from gateway.web.live import add_live_routes, when_told_to_stop
 from gateway.web.person import add_person_pages
 from gateway.web.refer import add_refer_pages
 from gateway.web.team import add_team_pages
+from gateway.web.traces import add_trace_pages
 
 log = structlog.get_logger()
 
@@ -89,7 +91,9 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(router)
     app.include_router(identity.router)
     app.include_router(operations.router)
+    app.include_router(traces.router)
     add_pages(app)
+    add_trace_pages(app)
     add_launch(app)
     add_person_pages(app)
     add_live_routes(app)

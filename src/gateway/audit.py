@@ -3,12 +3,16 @@
 from datetime import datetime
 from typing import Any
 
+import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.errors import GatewayError
 from gateway.ids import now
 from gateway.security import Caller
 from gateway.store.schema import audit
 from gateway.telemetry import RequestContext, template
+
+MOST_FINDINGS = 50  # of a refusal that are kept
 
 
 class Audit:
@@ -27,7 +31,10 @@ class Audit:
         async def send_when_audited(message: Message) -> None:
             caller = state.get("caller")
             if message["type"] == "http.response.start" and caller and not state.get("audited"):
-                row = audit_row(caller, state["context"], _action(scope), _target(scope), message["status"])
+                found = findings_of(state.get("refused"))
+                row = audit_row(
+                    caller, state["context"], _action(scope), _target(scope), message["status"], findings=found
+                )
                 await scope["app"].state.gateway.store.write([(audit, [row])])
             await send(message)
 
@@ -41,8 +48,10 @@ def audit_row(
     target: str | None,
     outcome: int,
     at: datetime | None = None,
+    findings: str | None = None,
 ) -> dict[str, Any]:
-    """`action` is method and route template, `target` a Type/id: neither names a person. `outcome` is HTTP's."""
+    """`action` is method and route template, `target` a Type/id: neither names a person. `outcome` is HTTP's;
+    `findings` as `findings_of` writes them."""
     return {
         "at": at or now(),
         "organisation": caller.organisation,
@@ -54,7 +63,17 @@ def audit_row(
         "request_id": context.request_id,
         "correlation_id": context.correlation_id,
         "outcome": outcome,
+        "findings": findings,
     }
+
+
+def findings_of(refused: GatewayError | None) -> str | None:
+    """Why a request was refused, as JSON. Nothing else of it is kept, so whoever asks later must see it here."""
+    if refused is None or not 400 <= refused.status < 500:
+        return None
+    issues = refused.issues[:MOST_FINDINGS]
+    told = [[one.severity, one.code, (one.expression or "")[:300], one.text[:600]] for one in issues]
+    return orjson.dumps(told).decode()
 
 
 def _action(scope: Scope) -> str:

@@ -214,7 +214,7 @@ def _correlation_id(request: Request) -> str:
 
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
-    request.state.refused = error  # for gateway.again
+    request.state.refused = error  # for gateway.again and gateway.audit
     return answer(error, _correlation_id(request))
 
 
@@ -246,6 +246,5 @@ async def _misfit(request: Request, error: Exception) -> Response:
             Issue(code, f"{place or 'The body'} {status_text}{hint}. See openapi/platform.yaml.", place or None)
         )
     broken_json = any(found["type"] == "json_invalid" for found in error.errors())
-    return answer(
-        Unreadable("The body is not JSON.") if broken_json else Rejected(issues=issues), _correlation_id(request)
-    )
+    known = Unreadable("The body is not JSON.") if broken_json else Rejected(issues=issues)
+    return await _known(request, known)

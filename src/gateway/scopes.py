@@ -12,7 +12,14 @@ from contextlib import suppress
 from functools import lru_cache
 
 PLATFORM_SCOPES = frozenset({"platform/referrals.read", "platform/referrals.write", "platform/deliveries.read"})
-OPERATIONS_SCOPES = frozenset({"operations/deliveries.read", "operations/deliveries.write"})
+OPERATIONS_SCOPES = frozenset(
+    {
+        "operations/deliveries.read",
+        "operations/deliveries.write",
+        "operations/traces.read",
+        "operations/traces.unmask",  # what stands in people's records, too: for a reason, and audited
+    }
+)
 OUR_SCOPES = PLATFORM_SCOPES | OPERATIONS_SCOPES
 
 SMART_SCOPE = re.compile(r"(system/(?:\*|[A-Z][A-Za-z]{1,63}))\.(?=.)(c?r?u?d?s?|read|write|\*)")

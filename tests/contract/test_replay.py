@@ -129,7 +129,9 @@ async def test_cards_are_had_as_described(gateway: Running, story: Story, writte
 
 async def test_each_operation_refuses_as_described(gateway: Running, written: Written) -> None:
     id_ = "01981f3e-6b7a-7c3d-9e21-5a4f0b8c7d10"
-    ids = dict.fromkeys(["id", "referral_id", "prescription_id", "question_id", "delivery_id", "destination_id"], id_)
+    ids = dict.fromkeys(
+        ["id", "referral_id", "prescription_id", "question_id", "delivery_id", "destination_id", "key"], id_
+    )
     at = {"type": "Task", "version": "1"} | ids
     for method, path in written.operations:
         no_uuid = await gateway.call(None, method, path.format(**at), b"{}", X_Request_Id="4711")

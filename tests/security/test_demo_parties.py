@@ -37,7 +37,7 @@ def test_an_unknown_client_is_told_whom_there_is(tmp_path: Path) -> None:
     with pytest.raises(LookupError, match="make serve"):
         private_key("demo-epr", tmp_path)
     demo_parties(tmp_path)
-    with pytest.raises(LookupError, match="demo-epr, demo-epr-2, demo-operator, demo-platform"):
+    with pytest.raises(LookupError, match="demo-epr, demo-epr-2, demo-investigator, demo-operator, demo-platform"):
         private_key("demo-erp", tmp_path)
 
 

@@ -16,7 +16,8 @@ from tools.contract.telling import MADE, Exchange
 from adapters.webhook.events import CLOUD_EVENT
 from gateway.fhir.metadata import capability_statement
 from gateway.operations import routes as operations
-from gateway.operations.exchange import READ, WRITE, ToOperate, ToWatch
+from gateway.operations import traces
+from gateway.operations.exchange import READ, TRACE, UNMASK, WRITE, ToOperate, ToTrace, ToUnmask, ToWatch
 from gateway.platform import identity, routes
 from gateway.platform.exchange import ToRead, ToReadDeliveries, ToWrite
 
@@ -34,6 +35,9 @@ change it at once. A referrer who asks to cancel after work began waits for your
 Operators see every update on its way to every destination, without what it says of a person, and send again what did
 not arrive.
 
+They find out, too, why a referral or a request did what it did: its trace. What stands in people's records is hidden in
+it, unless a reason is given, which is audited.
+
 Where it is not certain who a referral is about, a question stands under `identity` until one of you decides it; a
 decision can be taken back.
 
@@ -43,13 +47,15 @@ to do.
 OUTCOME = {"application/fhir+json": {"schema": {"$ref": "./r4.schema.json#/$defs/OperationOutcome"}}}
 TAGS = {"referrals": "What was referred, and what becomes of it", "identity": "Who is who, where it is not certain"}
 TAGS["operations"] = "For operators: what arrived, what did not, and sending it again"
-ROUTES = [*routes.router.routes, *identity.router.routes, *operations.router.routes]
+ROUTES = [*routes.router.routes, *identity.router.routes, *operations.router.routes, *traces.router.routes]
 SCOPES = [
     (ToRead, "platform/referrals.read"),
     (ToReadDeliveries, "platform/deliveries.read"),
     (ToWrite, "platform/referrals.write"),
     (ToWatch, READ),
     (ToOperate, WRITE),
+    (ToTrace, TRACE),
+    (ToUnmask, UNMASK),
 ]
 ANYWHERE = {
     "500": "Our fault. Send the same request again, with its X-Request-Id; it is stored once at most.",

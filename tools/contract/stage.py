@@ -13,7 +13,7 @@ from gateway.security import Caller
 
 EPR, OTHER_EPR = "demo-epr", "demo-epr-2"
 READER = "demo-reader"  # may read, and nothing else
-OPERATOR = "demo-operator"
+OPERATOR, INVESTIGATOR = "demo-operator", "demo-investigator"
 PLATFORM, OTHER_PLATFORM = "demo-platform", "demo-platform-2"
 TRUST = "XND01"
 SERVER = "https://fhir.northdale.example/R4"

@@ -82,6 +82,7 @@ async def _play(teller: Teller, key: Json) -> None:
     await forms.fill_in_form(teller)
     await cards.show_cards(teller)
     await teller.call("status: The database answers, but updates have waited for long", EPR, "GET /_status")
+    await operating.trace(teller)
 
 
 def _never_on_purpose() -> list[Exchange]:

@@ -13,8 +13,8 @@ import structlog
 
 from adapters.hl7v2.listener import Block
 from gateway.arrival import Gateway
-from gateway.audit import audit_row
-from gateway.errors import Contended, Forbidden, GatewayError, ServerError, Unavailable
+from gateway.audit import audit_row, findings_of
+from gateway.errors import BadRequest, Contended, Forbidden, GatewayError, Issue, Rejected, ServerError, Unavailable
 from gateway.hl7v2.incoming import Incoming, NothingHeld, accepted
 from gateway.hl7v2.merging import merge_person, part_person
 from gateway.hl7v2.referring import refer
@@ -71,7 +71,7 @@ async def take(gateway: Gateway, block: Block) -> bytes | None:
             _log_unanswered(header)
             return None
         verdict, status = _verdict(trouble)
-        if incoming and not await _audited(incoming, status):
+        if incoming and not await _audited(incoming, status, findings_of(_issues(trouble))):
             _log_unanswered(header)
             return None
     log.info("hl7v2", type=_known(header), acknowledgement=verdict.code, status=status)
@@ -139,9 +139,9 @@ async def _carry_out(incoming: Incoming, block: bytes) -> Answer:
     raise AssertionError("unreachable")
 
 
-async def _audited(incoming: Incoming, status: int) -> bool:
+async def _audited(incoming: Incoming, status: int, findings: str | None) -> bool:
     try:
-        await _audit(incoming, status)
+        await _audit(incoming, status, findings)
     except Exception as trouble:
         if is_unreachable(trouble):
             return False
@@ -149,9 +149,20 @@ async def _audited(incoming: Incoming, status: int) -> bool:
     return True
 
 
-async def _audit(incoming: Incoming, status: int) -> None:
+def _issues(refused: Exception) -> GatewayError | None:
+    """The refusal with its findings, as the audit keeps them."""
+    if isinstance(refused, GatewayError):
+        return refused
+    if isinstance(refused, Mistaken):
+        return Rejected(issues=[Issue("invalid", str(refused), refused.segment)])
+    if isinstance(refused, _Refused):
+        return BadRequest(str(refused))
+    return None
+
+
+async def _audit(incoming: Incoming, status: int, findings: str | None = None) -> None:
     action = f"HL7v2 {_known(incoming.message.header)}"
-    row = audit_row(incoming.caller, incoming.context, action, None, status)
+    row = audit_row(incoming.caller, incoming.context, action, None, status, findings=findings)
     await incoming.gateway.store.write([(audit, [row])])
 
 

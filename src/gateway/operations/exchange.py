@@ -12,6 +12,7 @@ from gateway.security import Caller
 from gateway.telemetry import RequestContext
 
 READ, WRITE = "operations/deliveries.read", "operations/deliveries.write"
+TRACE, UNMASK = "operations/traces.read", "operations/traces.unmask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,21 @@ async def _to_watch(request: Request) -> Operation:
     return admit(request, request.headers.get("authorization"), READ)
 
 
+async def _to_trace(request: Request) -> Operation:
+    return await _read(admit(request, request.headers.get("authorization"), TRACE))
+
+
+async def _to_unmask(request: Request) -> Operation:
+    return await _read(admit(request, request.headers.get("authorization"), UNMASK))
+
+
 async def _to_operate(request: Request) -> Operation:
-    operation = admit(request, request.headers.get("authorization"), WRITE)
-    if body := await request.body():
+    return await _read(admit(request, request.headers.get("authorization"), WRITE))
+
+
+async def _read(operation: Operation) -> Operation:
+    """Raises Unreadable for a body that FastAPI would take all the same: UTF-16, one key twice."""
+    if body := await operation.request.body():
         try:
             jiter.from_json(body, catch_duplicate_keys=True, allow_inf_nan=False)
         except ValueError:
@@ -51,4 +64,6 @@ async def _to_operate(request: Request) -> Operation:
 
 
 ToWatch = Annotated[Operation, Depends(_to_watch)]
+ToTrace = Annotated[Operation, Depends(_to_trace)]
+ToUnmask = Annotated[Operation, Depends(_to_unmask)]
 ToOperate = Annotated[Operation, Depends(_to_operate)]

@@ -149,7 +149,7 @@ async def load_around(
     """What these resources refer to, and so on for some steps: a request, its people, their organisations."""
     known: dict[str, Json] = {}
     for _ in range(steps):
-        wanted = {reference for content in contents for reference in _references(content)} - known.keys()
+        wanted = {reference for content in contents for reference in references_in(content)} - known.keys()
         if not wanted:
             break
         loaded = await load(connection, organisation, wanted)
@@ -158,17 +158,17 @@ async def load_around(
     return known
 
 
-def _references(value: Any) -> Iterator[str]:
+def references_in(value: Any) -> Iterator[str]:
     """The Type/id of each reference inside that leads to what is stored here."""
     if isinstance(value, list):
         for each in value:
-            yield from _references(each)
+            yield from references_in(each)
     elif isinstance(value, dict):
         for name, each in value.items():
             if name == "reference" and isinstance(each, str):
                 yield from (found[1] for found in [LOCAL.match(each)] if found)
             else:
-                yield from _references(each)
+                yield from references_in(each)
 
 
 async def read(

@@ -14,12 +14,13 @@ from starlette.responses import Response
 from gateway.errors import BadRequest, NotFound
 from gateway.heartbeat import Heartbeat, colour_of
 from gateway.ids import now
-from gateway.operations.exchange import READ, WRITE
+from gateway.operations.exchange import READ, TRACE, WRITE
 from gateway.platform.exchange import ID
 from gateway.replay import replay_delivery, replay_destination
 from gateway.store.engine import Store
 from gateway.store.heartbeats import heartbeats, last_rehearsal
 from gateway.store.listing import attempts_of, find_referral, list_deliveries
+from gateway.tracing import key_of
 from gateway.web.assets import send_asset
 from gateway.web.page import go, show
 from gateway.web.session import admit_session, ask_token, page, proof_of, read_our_form, sign_in, sign_out
@@ -67,6 +68,7 @@ async def show_deliveries(request: Request) -> Response:
         progress=_progress(request.query_params, beats),
         proof=proof_of(request),
         may_send=operation.caller.allows(WRITE),
+        may_trace=operation.caller.allows(TRACE),
         late_seconds=late,
         moment=now(),
     )
@@ -109,6 +111,8 @@ async def send_one_again(request: Request) -> Response:
         raise NotFound("There is no delivery of this id.")
     done = await replay_delivery(operation.gateway.store, operation.caller, operation.context, delivery_id)
     request.state.audited = True
+    if trace := key_of(form.get("trace", "")):
+        return go(f"/app/trace/{trace}{'?sent=1' if done else ''}#deliveries")
     told = {"done": done} | ({"reference": form["reference"]} if form.get("reference") else {})
     return go(f"/app/deliveries?{urlencode(told)}")
 

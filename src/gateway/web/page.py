@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gateway.heartbeat import in_words
 from gateway.ids import now
 from gateway.web.assets import asset
+from gateway.web.trace_words import FILTERS
 from mappings.clinician import UK
 
 # None of our pages has script or style of its own inside, nor anything of another host.
@@ -57,4 +58,4 @@ def age(moment: datetime) -> str:
     return in_words(max(0.0, (now() - moment).total_seconds()))
 
 
-pages.filters |= {"uk_time": uk_time, "age": age, "in_words": in_words}
+pages.filters |= {"uk_time": uk_time, "age": age, "in_words": in_words, **FILTERS}

@@ -17,6 +17,7 @@ event = Table(
     Column("change", Text, nullable=False),  # JSON: what changed
     Column("request_id", String(64), nullable=False),
     Column("correlation_id", String(64), nullable=False),
+    Index(None, "correlation_id"),  # a trace is asked for by it alone
 )
 
 delivery = Table(
@@ -88,4 +89,7 @@ audit = Table(
     Column("request_id", String(64), nullable=False),
     Column("correlation_id", String(64), nullable=False),
     Column("outcome", Integer, nullable=False),  # HTTP status
+    Column("findings", Text),  # JSON: why it was refused, as it was answered; elements and rules, never a value
+    Index(None, "at"),
+    Index(None, "correlation_id"),
 )
