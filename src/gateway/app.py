@@ -40,8 +40,9 @@ from gateway.web.team import add_team_pages
 log = structlog.get_logger()
 
 
-def build_app(settings: Settings) -> FastAPI:
-    """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere."""
+def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
+    """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere. One that is
+    `hosted` is one of many in its process: whoever hosts it hears the signals."""
     store = Store(settings.database_url, settings.database_connections)
     directory = Directory(store, settings.directory_seconds)
     secret = token_secret(settings.token_secret_file)
@@ -54,7 +55,7 @@ def build_app(settings: Settings) -> FastAPI:
         if settings.worker:
             app.state.worker = asyncio.create_task(work(app.state.gateway, stop))
             app.state.worker.add_done_callback(_tell_of_failure)
-        with when_told_to_stop(app.state.open_pages.close):
+        with contextlib.nullcontext() if hosted else when_told_to_stop(app.state.open_pages.close):
             yield
         app.state.open_pages.close()
         stop.set()
