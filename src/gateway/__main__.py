@@ -20,10 +20,13 @@ from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
 from gateway.commands import destinations as destination_commands
+from gateway.commands import sandbox as sandbox_commands
+from gateway.commands.listen import listen
 from gateway.commands.maps import check_mappings, show_unmapped_codes
 from gateway.commands.mock_rio import mock_rio
 from gateway.commands.rehearse import rehearse
 from gateway.commands.replay import replay
+from gateway.commands.trigger import trigger
 from gateway.demo.parties import CALLBACK_URL, MOCK, RECORD_URL, prepare_demo, private_key
 from gateway.demo.story import tell
 from gateway.parties import Directory, PartiesError, load_parties, register
@@ -40,9 +43,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(replay)
 app.command()(rehearse)
 app.command("mock-rio")(mock_rio)
+app.command()(trigger)
+app.command()(listen)
 app.command("check-maps")(check_mappings)
 app.command("unmapped-codes")(show_unmapped_codes)
 app.add_typer(destination_commands.app, name="destinations")
+app.add_typer(sandbox_commands.app, name="sandbox")
 
 KEYS = Path("var/keys")
 

@@ -53,7 +53,9 @@ class PushAnswered(_Asked):
     """What the listener's target has answered."""
 
     status: Annotated[int, Field(ge=200, le=599)]
-    headers: Annotated[dict[str, Annotated[str, Field(max_length=4000, pattern=r"^[\x20-\x7e]*$")]], Field(max_length=40)]
+    headers: Annotated[
+        dict[str, Annotated[str, Field(max_length=4000, pattern=r"^[\x20-\x7e]*$")]], Field(max_length=40)
+    ]
     body: Annotated[bytes, BeforeValidator(_bytes)]
 
 

@@ -1,4 +1,4 @@
-"""Puts a tenant's clock forward. Time passes as it would: each thing that falls due on the way happens at its moment."""
+"""Puts a tenant's clock forward. Time passes as it would: what falls due on the way happens at its moment."""
 
 import asyncio
 import time

@@ -96,9 +96,7 @@ class Player:
         scenario = scenario_of(row)
         if scenario and scenario.steps:
             due_at = row["submitted_at"] + scenario.steps[0].after
-            self._plays[row["id"]] = Play(
-                row["organisation"], row["id"], row["correlation_id"], scenario, 0, due_at
-            )
+            self._plays[row["id"]] = Play(row["organisation"], row["id"], row["correlation_id"], scenario, 0, due_at)
 
     async def _play(self, play: Play) -> None:
         """A step that is not possible now ends the play: somebody has taken the referral another way."""

@@ -50,7 +50,9 @@ async def make_tenant(request: Request) -> Response:
     joining = await read_asked(request, Joining)
     jwks = joining.jwks.model_dump() if joining.jwks else None
     if jwks is not None and not jwks["keys"]:
-        raise Rejected("jwks.keys: expected at least one public key; leave jwks out to have keys made.", expression="jwks")
+        raise Rejected(
+            "jwks.keys: expected at least one public key; leave jwks out to have keys made.", expression="jwks"
+        )
     made = await _tenants(request).make(joining.name, jwks)
     told = _shown(made.tenant) | {
         "control_token": made.control_token,
@@ -150,7 +152,9 @@ def _listener(request: Request) -> str:
     try:
         return str(UUID(request.query_params.get("listener", "")))
     except ValueError:
-        raise BadRequest("listener must be a UUID, the same for as long as you listen.", expression="listener") from None
+        raise BadRequest(
+            "listener must be a UUID, the same for as long as you listen.", expression="listener"
+        ) from None
 
 
 def _shown(tenant: Tenant) -> Json:

@@ -94,9 +94,7 @@ class Tenants:
         """A new tenant that runs. With `jwks`, already checked, all its clients have these keys; else each gets one
         of its own. Raises Full."""
         private = {} if jwks else {client: new_key() for client in CLIENTS}
-        public: dict[str, Any] = {
-            client: jwks or {"keys": [public_half(private[client])]} for client in CLIENTS
-        }
+        public: dict[str, Any] = {client: jwks or {"keys": [public_half(private[client])]} for client in CLIENTS}
         control_token = secrets.token_urlsafe(32)
         kept = Kept(
             id="".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(12)),

@@ -84,9 +84,7 @@ async def _record(tenant: Tenant, stored: Stored, change: Change, caller: Caller
     context = RequestContext(str(uuid4()), stored.row["correlation_id"])
     received = Received("POST /sandbox/trigger", f"/sandbox/trigger/{new_id()}", b"")
     store, id_ = tenant.gateway.store, stored.row["id"]
-    await record(
-        store, caller, context, stored.row["organisation"], id_, change, received, lambda _: Answer(200, b"")
-    )
+    await record(store, caller, context, stored.row["organisation"], id_, change, received, lambda _: Answer(200, b""))
 
 
 async def _as_the_gateway(tenant: Tenant, stored: Stored, at: datetime) -> None:

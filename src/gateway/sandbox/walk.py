@@ -180,9 +180,7 @@ _TEXTS = {
 
 def _attempt(mechanism: Literal["telephone", "letter"]) -> Deed:
     outcome: Literal["no-answer", "message-sent"] = "no-answer" if mechanism == "telephone" else "message-sent"
-    return Deed(
-        f"contact: {mechanism}, {outcome}", ContactMade(mechanism=mechanism, outcome=outcome, by=ADVISOR)
-    )
+    return Deed(f"contact: {mechanism}, {outcome}", ContactMade(mechanism=mechanism, outcome=outcome, by=ADVISOR))
 
 
 def _conversation() -> Deed:
