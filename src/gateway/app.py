@@ -76,6 +76,7 @@ def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
     )
     app.state.gateway = Gateway(settings, store, directory)
     app.state.gatekeeper = gatekeeper
+    app.state.rules_url = f"{settings.base_url}/docs/rules"
     app.state.seal = Seal(secret)
     app.state.eprs = SmartEprs(settings.fetch_timeout_seconds)
     app.state.rio_reader = RioReader(settings.fetch_timeout_seconds)

@@ -1,6 +1,8 @@
 """`gateway listen`: the updates of your sandbox on your own machine."""
 
 import asyncio
+import signal
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +26,7 @@ def listen(
         joined = read_joined(folder)
         listener = Listener(joined, forward_to, _tell, stop_after)
         typer.echo(f"Pushes of {joined.told['fhir_base']} go to {forward_to}. Secret: {joined.told['webhook_secret']}")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         asyncio.run(listener.run())
     except KeyboardInterrupt:
         return

@@ -47,6 +47,7 @@ def build_sandbox(folder: Path, base_url: str, own_url: str, most: int = 50) -> 
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.rules_url = f"{tenants.base_url}/docs/rules"
     errors.install(app)
     add_sandbox_routes(app, tenants)
     app.add_route("/t/{tenant}/receiver/{key}/Task/{task}", take_push, methods=["PUT", "GET"])
