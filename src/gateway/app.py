@@ -23,6 +23,7 @@ from gateway.operations import routes as operations
 from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
+from gateway.prefix import Prefixed, prefix_of
 from gateway.referrals import Judged
 from gateway.security import Gatekeeper, Seal, token_endpoint, token_secret
 from gateway.settings import Settings
@@ -100,6 +101,8 @@ def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
     app.add_middleware(Audit)
     add_cds_hooks(app)
     app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
+    if prefix := prefix_of(settings.base_url):
+        app.add_middleware(Prefixed, prefix=prefix)
     return app
 
 
