@@ -43,12 +43,12 @@ def serve(
     from gateway.sandbox.app import build_sandbox  # noqa: PLC0415 - the whole gateway, which `join` does without
     from gateway.sandbox.tenant import NotOurs  # noqa: PLC0415
 
-    set_up_logging("WARNING")
     _refuse_other_hosts(host)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, port))
+            listening.listen(128)  # who reads below that it serves may come at once, and waits until it does
         except OSError as trouble:
             _end(f"Cannot listen on {host}:{port}: {trouble.strerror}")
         bound = listening.getsockname()[1]
@@ -58,6 +58,7 @@ def serve(
             sandbox = build_sandbox(folder, url, own_url, tenants)
         except (NotOurs, OSError) as trouble:
             _end(str(trouble))
+        set_up_logging("WARNING")
         typer.echo(SERVING.format(url=url, folder=folder, tenants=tenants))
         config = uvicorn.Config(
             sandbox,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 import jiter
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from gateway.changes import Name
@@ -18,6 +18,7 @@ from gateway.sandbox.durations import read_duration
 Json = dict[str, Any]
 
 MOST_BYTES = 65_536
+MOST_KEYS = 10
 MOST_ANSWER = 2_000_000  # of a listener's target, in base64
 SECONDS = 10.0
 
@@ -26,11 +27,20 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _tell_apart(jwks: KeySet) -> KeySet:
+    kids = [key["kid"] for key in jwks.keys]
+    if not 1 <= len(kids) <= MOST_KEYS:
+        raise ValueError(f"expected 1 to {MOST_KEYS} public keys; leave jwks out to have keys made")
+    if len(set(kids)) < len(kids):
+        raise ValueError("a kid stands there twice: it must tell the keys apart")
+    return jwks
+
+
 class Joining(_Asked):
     """`jwks` are your own public keys (RSA of 2048 bits or more, or EC P-384); without them the sandbox makes some."""
 
     name: Name
-    jwks: KeySet | None = None
+    jwks: Annotated[KeySet, AfterValidator(_tell_apart)] | None = None
 
 
 class Advance(_Asked):
@@ -49,13 +59,15 @@ def _bytes(text: object) -> bytes:
         raise ValueError("expected base64") from None
 
 
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$")]  # RFC 9110, 5.6.2
+HeaderValue = Annotated[str, Field(max_length=4000, pattern=r"^[\x20-\x7e]*$")]
+
+
 class PushAnswered(_Asked):
     """What the listener's target has answered."""
 
     status: Annotated[int, Field(ge=200, le=599)]
-    headers: Annotated[
-        dict[str, Annotated[str, Field(max_length=4000, pattern=r"^[\x20-\x7e]*$")]], Field(max_length=40)
-    ]
+    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=40)]
     body: Annotated[bytes, BeforeValidator(_bytes)]
 
 

@@ -23,7 +23,8 @@ from gateway.ids import instant
 from gateway.sandbox.scenarios import Scenario
 
 MOST_KEPT = 300
-PATIENCE = 14.0  # seconds that the laptop has for its answer; the worker waits for 15
+SEND_SECONDS = 15.0  # that the worker waits for an answer, as everywhere
+PATIENCE = SEND_SECONDS - 1  # seconds that the laptop has for its own
 GRACE = 3.0  # seconds between two questions of a listener that still count as listening
 HOLD = 60.0  # seconds that a push nobody answers is held, unless the worker gives up first
 MOST_BODY = 1_000_000

@@ -18,6 +18,7 @@ from gateway.app import build_app
 from gateway.arrival import Gateway
 from gateway.ids import Clock, clock, now
 from gateway.parties import register
+from gateway.sandbox import pushes
 from gateway.sandbox.gate import Gate
 from gateway.sandbox.kept import Kept, write_kept
 from gateway.sandbox.parties import TRUST, sandbox_parties
@@ -34,7 +35,6 @@ from gateway.store.wake import first_of
 OURS = 0x53505342  # SQLite's application_id of a sandbox's database: "SPSB"
 FILE = "gateway.db"
 LOOK = 5.0  # seconds between two looks of the player, when nothing wakes it
-STARTS = 30.0  # seconds
 
 log = structlog.get_logger()
 
@@ -99,6 +99,7 @@ class Tenant:
                     database_connections=4,
                     base_url=self.base_url,
                     token_secret_file=self.folder / "token-secret",
+                    send_timeout_seconds=pushes.SEND_SECONDS,
                 ),
                 hosted=True,
             )
@@ -108,32 +109,41 @@ class Tenant:
             context = copy_context()
             context.run(clock.set, self.clock)
             self._running = asyncio.create_task(self._run(app, started), context=context)
-            await asyncio.wait([started, self._running], timeout=STARTS, return_when=asyncio.FIRST_COMPLETED)
-            if not started.done():
-                await self._running  # tells what is wrong
+            self._running.add_done_callback(lambda ended: _tell_end(ended, started))
+            await started
             self.app = app
         return self.app
 
     async def _run(self, app: FastAPI, started: "asyncio.Future[None]") -> None:
         async with app.router.lifespan_context(app):
-            store = app.state.gateway.store
-            if not self.kept.seeded:  # nobody is told of what was there before
-                await self._register(store, None)
-                self.kept = self.kept.model_copy(update={"seeded": await seed(app)})
-                self.keep()
-            await self._register(store, self.push_url)
-            self._player = Player(app.state.gateway, self.kept.seeded)
+            try:
+                await self._prepare(app)
+                self._player = Player(app.state.gateway, self.kept.seeded)
+            except Exception as trouble:  # told once the application has stopped as it must
+                started.set_exception(trouble)
+                return
             started.set_result(None)
-            while not self._stop.is_set():
-                self.news.clear()
-                wait = LOOK
-                try:
-                    due_at = await self._player.play_due()
-                    if due_at:
-                        wait = min(wait, max(0.0, (due_at - now()).total_seconds()))
-                except Exception as trouble:
-                    log.error("scenarios cannot be played", error=type(trouble).__name__, tenant=self.kept.id)
-                await first_of(wait, self._stop, self.news)
+            await self._play(self._player)
+
+    async def _prepare(self, app: FastAPI) -> None:
+        store = app.state.gateway.store
+        if not self.kept.seeded:  # nobody is told of what was there before
+            await self._register(store, None)
+            self.kept = self.kept.model_copy(update={"seeded": await seed(app)})
+            self.keep()
+        await self._register(store, self.push_url)
+
+    async def _play(self, player: Player) -> None:
+        while not self._stop.is_set():
+            self.news.clear()
+            wait = LOOK
+            try:
+                due_at = await player.play_due()
+                if due_at:
+                    wait = min(wait, max(0.0, (due_at - now()).total_seconds()))
+            except Exception as trouble:
+                log.error("scenarios cannot be played", error=type(trouble).__name__, tenant=self.kept.id)
+            await first_of(wait, self._stop, self.news)
 
     async def _register(self, store: Store, push_url: str | None) -> None:
         await register(store, sandbox_parties(self.kept.jwks, push_url, self.kept.webhook_secret))
@@ -178,6 +188,12 @@ class Tenant:
         async with self.gateway.store.reading() as connection:
             stored = await referrals.load(connection, TRUST, task_id)
         return scenario_of(stored.row) if stored else None
+
+
+def _tell_end(ended: asyncio.Task[None], started: "asyncio.Future[None]") -> None:
+    """Whoever waits for a start hears of an end before it."""
+    if not started.done():
+        started.set_exception(ended.exception() or RuntimeError("the tenant ended before it had started"))
 
 
 def claim_database(path: Path) -> None:

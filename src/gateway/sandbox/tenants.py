@@ -112,7 +112,11 @@ class Tenants:
             write_kept(folder, kept)
             tenant = Tenant(folder, kept, self.base_url, self.own_url)
             self._tenants[kept.id] = tenant
-        await tenant.awake()
+        try:
+            await tenant.awake()
+        except BaseException:
+            await self.remove(tenant)
+            raise
         log.info("sandbox tenant made", tenant=kept.id, tenants=len(self._tenants))
         return Made(tenant, control_token, private)
 
