@@ -43,7 +43,8 @@ log = structlog.get_logger()
 
 def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
     """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere. One that is
-    `hosted` is one of many in its process: whoever hosts it hears the signals."""
+    `hosted` is one of many in its process, and no other process has its database: whoever hosts it hears the signals,
+    and there is no news from elsewhere."""
     store = Store(settings.database_url, settings.database_connections)
     directory = Directory(store, settings.directory_seconds)
     secret = token_secret(settings.token_secret_file)
@@ -52,7 +53,7 @@ def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        watching = asyncio.create_task(watch(store, stop, works=settings.worker))
+        hearing = [] if hosted else [asyncio.create_task(watch(store, stop, works=settings.worker))]
         if settings.worker:
             app.state.worker = asyncio.create_task(work(app.state.gateway, stop))
             app.state.worker.add_done_callback(_tell_of_failure)
@@ -60,7 +61,8 @@ def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
             yield
         app.state.open_pages.close()
         stop.set()
-        await asyncio.wait([watching, *([app.state.worker] if app.state.worker else [])])
+        if ending := [*hearing, *([app.state.worker] if app.state.worker else [])]:
+            await asyncio.wait(ending)
         await app.state.eprs.close()
         await app.state.rio_reader.close()
         await store.close()

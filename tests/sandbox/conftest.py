@@ -4,7 +4,7 @@ import pytest
 from tests.sandbox.engineer import Engineer, Sandbox, running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with running(tmp_path_factory.mktemp("sandbox") / "tenants") as served:
         yield served

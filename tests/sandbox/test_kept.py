@@ -88,7 +88,8 @@ def test_the_environment_has_no_say_in_a_tenant(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("GATEWAY_SMTP_URL", "smtp://mail.example")
     settings = TenantSettings(database_url="sqlite+aiosqlite:///x.db")
     assert settings.database_url == "sqlite+aiosqlite:///x.db"
-    assert settings.alert_webhook_url is settings.smtp_url is None
+    assert settings.alert_webhook_url is None
+    assert settings.smtp_url is None
 
 
 def test_a_tenants_files_are_its_owners_alone(own: Engineer) -> None:

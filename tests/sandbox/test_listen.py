@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import orjson
 import pytest
-from tests.sandbox.engineer import ACCEPTED, NOTHING, Engineer, Sandbox, wait_for
+from tests.sandbox.engineer import NOTHING, Engineer, Sandbox, wait_for
 from tests.sandbox.receiver import receiving
 
 from gateway.sandbox import listening, pushes
@@ -42,7 +42,8 @@ def listens(engineer: Engineer, forward_to: str) -> Iterator[list[str]]:
 def test_a_push_arrives_as_it_was_signed_and_its_answer_counts(own: Engineer) -> None:
     with receiving(own.told["webhook_secret"]) as receiver, listens(own, f"{receiver.url}/FHIR/R4") as said:
         receiver.answers = [503]
-        task = own.refer(ACCEPTED)
+        task = own.refer(NOTHING)
+        own.trigger("allocated", task["id"])
         wait_for(lambda: [one["state"] for one in own.deliveries(task)] == ["delivered"] * 4, 15)
         puts = [one for one in receiver.got if one[0] == "PUT"]
         assert receiver.forged == 0

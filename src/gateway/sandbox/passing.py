@@ -13,7 +13,7 @@ from gateway.store.deliveries import are_on_their_way, ready
 FARTHEST = timedelta(days=3660)  # in all: calendars end, and certificates before them
 LONGEST = 25.0  # seconds that a jump may take; then it goes to its end at once
 SETTLES = 3.0  # seconds that one moment may take: a listener may be slow
-LOOK = 0.02
+LOOK = 0.01
 STEP = timedelta(milliseconds=1)
 
 

@@ -180,12 +180,12 @@ class Pushes:
         finally:
             came.cancel()
             gone.cancel()
-            left = GRACE if self._listener == listener else 0
-            self._listens_until = time.monotonic() + left
+            if self._listener == listener:  # it has not stopped meanwhile
+                self._listens_until = time.monotonic() + GRACE
 
     def stop_listening(self, listener: str) -> None:
         if self._listener == listener:
-            self._listens_until = 0.0
+            self._listener, self._listens_until = None, 0.0
 
     def answer(self, number: int, status: int, headers: dict[str, str], body: bytes) -> None:
         """What the listener's target has answered. Raises NotFound when nobody waits for it any more."""

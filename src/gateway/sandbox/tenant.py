@@ -34,7 +34,7 @@ from gateway.store.wake import first_of
 
 OURS = 0x53505342  # SQLite's application_id of a sandbox's database: "SPSB"
 FILE = "gateway.db"
-LOOK = 5.0  # seconds between two looks of the player, when nothing wakes it
+LOOK = 5.0  # seconds between two looks of the player and of the worker, when nothing wakes them
 
 log = structlog.get_logger()
 
@@ -100,6 +100,7 @@ class Tenant:
                     base_url=self.base_url,
                     token_secret_file=self.folder / "token-secret",
                     send_timeout_seconds=pushes.SEND_SECONDS,
+                    poll_seconds=LOOK,  # its own commits wake the worker
                 ),
                 hosted=True,
             )
