@@ -24,6 +24,7 @@ from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
 from gateway.prefix import Prefixed, prefix_of
+from gateway.reference import add_reference_pages
 from gateway.referrals import Judged
 from gateway.security import Gatekeeper, Seal, token_endpoint, token_secret
 from gateway.settings import Settings
@@ -79,7 +80,7 @@ def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
     )
     app.state.gateway = Gateway(settings, store, directory)
     app.state.gatekeeper = gatekeeper
-    app.state.rules_url = f"{settings.base_url}/docs/rules"
+    app.state.base_url = settings.base_url
     app.state.seal = Seal(secret)
     app.state.eprs = SmartEprs(settings.fetch_timeout_seconds)
     app.state.rio_reader = RioReader(settings.fetch_timeout_seconds)
@@ -99,6 +100,7 @@ def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
     add_live_routes(app)
     add_refer_pages(app)
     add_team_pages(app)
+    add_reference_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
     add_cds_hooks(app)

@@ -196,16 +196,16 @@ def issue_json(issue: Issue, coding: dict[str, str] | None) -> dict[str, Any]:
     return shown
 
 
-def explained(rules_url: str | None, issues: Iterable[Issue], error: GatewayError | None = None) -> dict[str, str]:
-    """The header that leads from an answer to the rules behind it (RFC 8288): the page of rules, at the error's row of
-    this table (#error-...), and at each rule of the profile (#rule-...)."""
+def explained(base_url: str | None, issues: Iterable[Issue], error: GatewayError | None = None) -> dict[str, str]:
+    """The header that leads from an answer to the rules behind it (RFC 8288): {base_url}/docs/rules, at the error's row
+    of this table (#error-...), and at each rule of the profile (#rule-...)."""
     places = [f"rule-{key}" for key in dict.fromkeys(one.rule for one in issues if one.rule)]
     row = next((kind for kind in type(error).__mro__ if kind.__module__ == __name__), GatewayError)
     if error and row is not GatewayError:
         places.insert(0, f"error-{kebab(row.__name__)}")
-    if not (rules_url and places):
+    if not (base_url and places):
         return {}
-    return {"Link": ", ".join(f'<{rules_url}#{place}>; rel="help"' for place in places[:MOST_LINKS])}
+    return {"Link": ", ".join(f'<{base_url}/docs/rules#{place}>; rel="help"' for place in places[:MOST_LINKS])}
 
 
 def kebab(name: str) -> str:
@@ -213,12 +213,12 @@ def kebab(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
-def answer(error: GatewayError, correlation_id: str, rules_url: str | None = None) -> Response:
-    """The HTTP answer to an error; `rules_url` is where its rules are explained."""
+def answer(error: GatewayError, correlation_id: str, base_url: str | None = None) -> Response:
+    """The HTTP answer to an error; at `base_url` its rules are explained."""
     return Response(
         orjson.dumps(outcome(error, correlation_id)),
         status_code=error.status,
-        headers=error.headers | explained(rules_url, error.issues, error),
+        headers=error.headers | explained(base_url, error.issues, error),
         media_type=FHIR_JSON,
     )
 
@@ -234,15 +234,15 @@ def _correlation_id(request: Request) -> str:
     return str(request.state.context.correlation_id)
 
 
-def _rules_url(request: Request) -> str | None:
-    url: str | None = request.app.state.rules_url
+def _base_url(request: Request) -> str | None:
+    url: str | None = request.app.state.base_url
     return url
 
 
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
     request.state.refused = error  # for gateway.again
-    return answer(error, _correlation_id(request), _rules_url(request))
+    return answer(error, _correlation_id(request), _base_url(request))
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
@@ -257,7 +257,7 @@ async def _unrouted(request: Request, error: Exception) -> Response:
         known = MethodNotAllowed(f"{text} {NO_DELETE}" if request.method == "DELETE" else text, headers=headers)
     elif error.status_code == 400:
         known = Unreadable("The body could not be read to its end. Send it again.")
-    return answer(known, _correlation_id(request), _rules_url(request))
+    return answer(known, _correlation_id(request), _base_url(request))
 
 
 async def _misfit(request: Request, error: Exception) -> Response:
@@ -274,4 +274,4 @@ async def _misfit(request: Request, error: Exception) -> Response:
         )
     broken_json = any(found["type"] == "json_invalid" for found in error.errors())
     refusal = Unreadable("The body is not JSON.") if broken_json else Rejected(issues=issues)
-    return answer(refusal, _correlation_id(request), _rules_url(request))
+    return answer(refusal, _correlation_id(request), _base_url(request))

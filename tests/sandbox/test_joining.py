@@ -1,8 +1,10 @@
 """A tenant of one's own: with keys made here or there, and no other keys."""
 
 import json
+import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +99,13 @@ def test_there_are_so_many_tenants_and_no_more(tmp_path: Any) -> None:
         assert ann.control("DELETE").status_code == 204
         assert ann.control("GET").status_code == 404
         few.join()
+
+
+def test_a_tenant_that_nobody_has_used_for_a_month_gives_way(tmp_path: Path) -> None:
+    with running(tmp_path / "few", most=1) as few:
+        forgotten = few.join()
+        for file in (tmp_path / "few" / forgotten.tenant).glob("gateway.db*"):
+            os.utime(file, (0, 0))
+        assert few.join("Bob").refer(ACCEPTED)
+        assert forgotten.control("GET").status_code == 404
+        assert not (tmp_path / "few" / forgotten.tenant).exists()

@@ -56,3 +56,27 @@ def test_each_answer_leads_to_its_rules(ann: Engineer) -> None:
     assert "#error-rejected>" in moved.headers["link"]
     front = ann.sandbox.http.get("/sandbox/nothing")
     assert front.headers["link"] == f'<{ann.sandbox.url}/docs/rules#error-not-found>; rel="help"'
+
+
+def test_the_rules_stand_where_the_links_lead(ann: Engineer, browser: httpx.Client) -> None:
+    for base in (ann.told["base_url"], ann.sandbox.url):
+        page = browser.get(f"{base}/docs/rules")
+        assert page.status_code == 200
+        for place in ("error-not-found", "rule-alive", "error-rejected"):
+            assert f'id="{place}"' in page.text
+        links = LINK.findall(page.text)
+        prefix = base.removeprefix(ann.sandbox.url)
+        assert links
+        assert all(one.startswith(f"{prefix}/") for one in links), links
+        for one in sorted(set(links))[:8]:
+            assert browser.get(one).status_code == 200, one
+    start = browser.get(f"{ann.told['base_url']}/docs")
+    assert ann.told["base_url"] in start.text  # its samples are for this tenant
+
+
+def test_every_page_of_the_reference_stays_inside(ann: Engineer, browser: httpx.Client) -> None:
+    prefix = f"/t/{ann.tenant}"
+    for page in ("", "/fhir/shapes", "/platform/shapes", "/fhir/transaction", "/fhir/pushes"):
+        links = LINK.findall(browser.get(f"{prefix}/docs{page}").text)
+        assert links
+        assert all(one.startswith(f"{prefix}/") for one in links), (page, links)

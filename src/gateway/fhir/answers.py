@@ -33,5 +33,5 @@ def written(exchange: Exchange, kept: Resource, status: int, findings: Sequence[
         body = b""
     else:
         body = dump(kept.content)
-    headers |= explained(exchange.rules_url, findings)
+    headers |= explained(exchange.gateway.settings.base_url, findings)
     return Answer(status, body, headers, kept.reference)

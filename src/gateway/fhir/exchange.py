@@ -43,12 +43,6 @@ class Exchange:
         return f"{self.gateway.settings.base_url}{PATH}"
 
     @property
-    def rules_url(self) -> str:
-        """Where the rules of its answers are explained."""
-        url: str = self.request.app.state.rules_url
-        return url
-
-    @property
     def prefer(self) -> str:
         """minimal | representation | OperationOutcome | '' (R4 http.html#ops, Prefer: return=...)."""
         return self._preferred("return")

@@ -150,7 +150,7 @@ def _answer(
     body = dump({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
     target = f"Task/{accepted[0].id}" if accepted else None
     findings = [issue for one in accepted for issue in one.warnings]
-    return Answer(200, body, explained(exchange.rules_url, findings), target)
+    return Answer(200, body, explained(exchange.gateway.settings.base_url, findings), target)
 
 
 def _entry(

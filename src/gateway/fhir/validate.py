@@ -67,7 +67,9 @@ async def validate(request: Request) -> Response:
     question, issues = _asked(request, type_, sent)
     if not issues:
         issues = await _judge(exchange, question)
-    return exchange.send(Answer(200, dump(warnings_outcome(issues or [CLEAR])), explained(exchange.rules_url, issues)))
+    return exchange.send(
+        Answer(200, dump(warnings_outcome(issues or [CLEAR])), explained(exchange.gateway.settings.base_url, issues))
+    )
 
 
 def _asked(request: Request, type_: str, sent: Json | None) -> tuple[Question, list[Issue]]:

@@ -5,6 +5,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -12,11 +13,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import errors
-from gateway.errors import NotFound
+from gateway.errors import NotFound, answer
 from gateway.ids import clock
+from gateway.prefix import Prefixed, prefix_of
+from gateway.reference import add_reference_pages
+from gateway.reference.pages import show_rules
 from gateway.sandbox.routes import add_sandbox_routes
 from gateway.sandbox.tenants import Tenants
-from gateway.telemetry import Telemetry
+from gateway.telemetry import RequestContext, Telemetry, known
+from gateway.web.assets import send_asset
 from gateway.web.live import when_told_to_stop
 
 MOST_BYTES = 5_000_000
@@ -47,12 +52,17 @@ def build_sandbox(folder: Path, base_url: str, own_url: str, most: int = 50) -> 
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.rules_url = f"{tenants.base_url}/docs/rules"
+    app.state.base_url = tenants.base_url
     errors.install(app)
     add_sandbox_routes(app, tenants)
+    app.add_route("/docs", show_rules, methods=["GET"])  # how to begin is told to each tenant, with its own address
+    add_reference_pages(app)
+    app.add_route("/app/assets/{name}", send_asset, methods=["GET"])
     app.add_route("/t/{tenant}/receiver/{key}/Task/{task}", take_push, methods=["PUT", "GET"])
     app.add_middleware(Telemetry, max_body_bytes=MOST_BYTES)
     app.add_middleware(ToTenant, tenants=tenants)
+    if prefix := prefix_of(tenants.base_url):
+        app.add_middleware(Prefixed, prefix=prefix)
     return app
 
 
@@ -74,7 +84,12 @@ class ToTenant:
         except NotFound:
             await self.app(scope, receive, send)  # which says so
             return
-        app = await tenant.awake()
+        try:
+            app = await tenant.awake()
+        except Exception as trouble:
+            context = RequestContext(str(uuid4()), str(uuid4()))
+            await answer(known(trouble, context), context.correlation_id, self.tenants.base_url)(scope, receive, send)
+            return
         prefix = len(f"/t/{found[1]}")
         inner = dict(scope) | {"path": found[2], "raw_path": scope.get("raw_path", b"")[prefix:]}
         token = clock.set(tenant.clock)

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 
 from gateway.app import build_app
 from gateway.arrival import Gateway
+from gateway.errors import NotFound
 from gateway.ids import Clock, clock, now
 from gateway.parties import register
 from gateway.sandbox import pushes
@@ -88,7 +89,9 @@ class Tenant:
         return self._player
 
     async def start(self) -> FastAPI:
-        """Starts it, unless it runs. Raises NotOurs."""
+        """Starts it, unless it runs. Raises NotOurs, and NotFound when it was removed."""
+        if not self.folder.exists():
+            raise NotFound("This tenant was removed.")
         if self.app is None:
             url = f"sqlite+aiosqlite:///{self.folder / FILE}"
             claim_database(self.folder / FILE)

@@ -26,6 +26,7 @@ MARK = "SANDBOX"
 ID = re.compile(r"[a-z2-7]{12}")
 MOST = 50
 SLEEPS_AFTER = 3600.0  # seconds without a request; it wakes with the next one
+FORGOTTEN_AFTER = 30 * 86_400.0  # seconds without a change: then it gives way to a new one, when there is no room
 TIDY = 60.0  # seconds
 
 log = structlog.get_logger()
@@ -106,6 +107,8 @@ class Tenants:
         )
         async with self._making:
             if len(self._tenants) >= self._most:
+                await self._remove_forgotten()
+            if len(self._tenants) >= self._most:
                 raise Full
             folder = self.folder / kept.id
             folder.mkdir(mode=0o700)
@@ -125,6 +128,15 @@ class Tenants:
         async with tenant.changing:
             await tenant.stop()
             shutil.rmtree(tenant.folder)
+
+    async def _remove_forgotten(self) -> None:
+        """Makes room: nothing was written for so long that nobody will come back."""
+        for tenant in list(self._tenants.values()):
+            files = list(tenant.folder.glob(f"{DATABASE}*"))
+            written_at = max((file.stat().st_mtime for file in files), default=0.0)
+            if time.time() - written_at > FORGOTTEN_AFTER and not tenant.pushes.is_listened_to:
+                log.info("sandbox tenant forgotten", tenant=tenant.kept.id)
+                await self.remove(tenant)
 
     async def tidy_until(self, stop: asyncio.Event) -> None:
         """Puts to sleep whom nobody uses: their folders stay."""

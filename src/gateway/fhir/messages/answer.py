@@ -43,7 +43,7 @@ def respond(exchange: Exchange, message: Message, shown: Sequence[Resource], fin
         "timestamp": at,
         "entry": entries,
     }
-    return Answer(200, dump(answer), explained(exchange.rules_url, findings), about.reference)
+    return Answer(200, dump(answer), explained(exchange.gateway.settings.base_url, findings), about.reference)
 
 
 def unplaced_findings(message: Message, unplaced: set[int]) -> list[Issue]:
