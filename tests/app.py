@@ -61,9 +61,8 @@ class Running:
 async def start(database_url: str, folder: Path, **settings: Any) -> Running:
     chosen = Settings(
         database_url=database_url,
-        base_url=BASE,
         token_secret_file=folder / "token-secret",
-        **({"worker": False} | settings),
+        **({"base_url": BASE, "worker": False} | settings),
     )
     app = build_app(chosen)
     parties = demo_parties(folder / "keys")
