@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import json
 import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -59,7 +60,7 @@ def serve(
         except (NotOurs, OSError) as trouble:
             _end(str(trouble))
         set_up_logging("WARNING")
-        typer.echo(SERVING.format(url=url, folder=folder, tenants=tenants))
+        typer.echo(SERVING.format(gateway=_as_typed(), url=url, folder=folder, tenants=tenants))
         config = uvicorn.Config(
             sandbox,
             loop="uvloop",
@@ -80,7 +81,7 @@ SERVING = """
   Sandbox        {url}
   FOR SYNTHETIC PEOPLE ONLY: it refuses NHS numbers outside 999. Never send what is about a real person.
 
-  Join it        gateway sandbox join --url {url} --name "Your name"
+  Join it        {gateway} sandbox join --url {url} --name "Your name"
   The people     {url}/sandbox/scenarios
   Kept in        {folder}, {tenants} tenants at most
 
@@ -114,7 +115,8 @@ def join(
 
 def _next_commands(told: dict[str, Any], folder: Path, *, own_keys: bool) -> str:
     keys, at = shlex.quote(str(folder / "keys")), "" if folder == FOLDER else f" --folder {shlex.quote(str(folder))}"
-    token = f"TOKEN=$(gateway token --client {EPR} --url {told['base_url']} --keys {keys})"
+    gateway = _as_typed()
+    token = f"TOKEN=$({gateway} token --client {EPR} --url {told['base_url']} --keys {keys})"
     if own_keys:
         token = f"TOKEN=...   # from {told['token_url']}, as client {EPR}, signed with your own key"
     return f"""
@@ -128,11 +130,20 @@ def _next_commands(told: dict[str, Any], folder: Path, *, own_keys: bool) -> str
          curl -s -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/fhir+json" --data-binary @- \\
            {told["fhir_base"]}
   3. Its updates on your machine, signed, as your EPR will get them:
-       gateway listen --forward-to http://127.0.0.1:9000/FHIR/R4{at}
+       {gateway} listen --forward-to http://127.0.0.1:9000/FHIR/R4{at}
   4. What you want to happen, and days that pass:
-       gateway trigger closed-completed --referral SP-....-....-....{at}
-       gateway sandbox clock P3D{at}
+       {gateway} trigger closed-completed --referral SP-....-....-....{at}
+       {gateway} sandbox clock P3D{at}
 """
+
+
+def _as_typed() -> str:
+    """This command, as whoever reads it can type it: .venv/bin/gateway, unless it is on the path."""
+    typed = Path(sys.argv[0])
+    on_path = shutil.which("gateway")
+    if typed.name != "gateway" or (on_path and typed.resolve() == Path(on_path).resolve()):
+        return "gateway"
+    return shlex.quote(str(typed))
 
 
 @app.command()
