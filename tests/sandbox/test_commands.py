@@ -103,6 +103,7 @@ def test_joining_with_keys_of_ones_own(run: Run, sandbox: Sandbox, tmp_path: Pat
         ["listen", "--forward-to", "http://127.0.0.1:9"],
         ["sandbox", "--host", "example.org"],
         ["sandbox", "--host", "192.0.2.1"],
+        ["sandbox", "--base-url", "sandbox.example"],
         ["sandbox", "--folder", "/proc/nowhere", "--port", "0"],
     ],
 )

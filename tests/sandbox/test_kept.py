@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.sandbox.engineer import NOTHING, Engineer, running, wait_for
 
+from gateway.sandbox import tenants
 from gateway.sandbox.app import build_sandbox
 from gateway.sandbox.tenant import NotOurs, TenantSettings
 
@@ -102,3 +103,30 @@ def test_a_tenants_files_are_its_owners_alone(own: Engineer) -> None:
     with sqlite3.connect(folder / "gateway.db") as database:
         assert database.execute("PRAGMA application_id").fetchone() == (0x53505342,)
     database.close()
+
+
+def test_a_tenant_that_nobody_uses_sleeps_and_wakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenants, "TIDY", 0.05)
+    monkeypatch.setattr(tenants, "SLEEPS_AFTER", 0.5)
+    with running(tmp_path / "tenants") as served:
+        ann = served.join()
+        task = ann.refer(NOTHING)
+        tenant = served.tenants.find(ann.tenant)
+        wait_for(lambda: tenant.app is None)
+        assert ann.status_of(task) == "submitted"
+        assert tenant.app is not None
+        wait_for(lambda: tenant.app is None)
+        ann.advance("P1D")  # asleep or not
+        assert ann.refer(NOTHING)
+
+
+def test_what_was_due_while_it_slept_goes_out_when_it_wakes(tmp_path: Path) -> None:
+    with running(tmp_path / "tenants") as first:
+        ann = first.join()
+        task = ann.refer("9990100063")
+        wait_for(lambda: ann.deliveries(task)[0]["attempts"])
+    with running(tmp_path / "tenants") as second:
+        ann.sandbox, ann.told["base_url"] = second, f"{second.url}/t/{ann.tenant}"
+        ann.tokens.clear()
+        wait_for(lambda: len(ann.deliveries(task)[0]["attempts"]) > 1)
+        assert {one["status"] for one in ann.deliveries(task)[0]["attempts"]} == {422}  # by the receiver, at once

@@ -130,6 +130,22 @@ def test_a_target_that_cannot_be_is_told_at_once(ann: Engineer, target: str) -> 
         Listener(ann.joined, target, print)
 
 
+def test_it_asks_again_when_the_sandbox_does_not_answer(ann: Engineer) -> None:
+    said: list[str] = []
+    away = Joined("http://127.0.0.1:9", ann.tenant, ann.told["control_token"], ann.told)
+
+    async def listen() -> None:
+        async with asyncio.timeout(1.2):
+            await Listener(away, "http://127.0.0.1:9", said.append).run()
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(listen())
+    assert said[:2] == [
+        "The sandbox does not answer; asking again in 0.5 s.",
+        "The sandbox does not answer; asking again in 1.0 s.",
+    ]
+
+
 def test_whoever_is_not_known_is_told(sandbox: Sandbox, ann: Engineer) -> None:
     stranger = Joined(sandbox.url, ann.tenant, "not-the-token", ann.told)
     with pytest.raises(Trouble, match="control token"):

@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import json
+import re
 import shlex
 import shutil
 import signal
@@ -45,6 +46,8 @@ def serve(
     from gateway.sandbox.tenant import NotOurs  # noqa: PLC0415
 
     _refuse_other_hosts(host)
+    if base_url is not None and not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", base_url):
+        _end(f"--base-url {base_url}: expected an address such as https://sandbox.example, without ? or #")
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

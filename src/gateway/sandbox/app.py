@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -105,6 +106,8 @@ async def take_push(request: Request) -> Response:
     """What the tenant's worker sends. Raises NotFound for an address that only the tenant's gateway knows."""
     tenants: Tenants = request.app.state.tenants
     tenant = tenants.find(request.path_params["tenant"])
-    if request.path_params["key"] != tenant.kept.receiver_key or tenant.app is None:
+    if not hmac.compare_digest(request.path_params["key"].encode(), tenant.kept.receiver_key.encode()):
         raise NotFound
+    if tenant.app is None:  # its worker is quicker than the rest of its start
+        await tenant.awake()
     return await tenant.pushes.arrive(request, request.path_params["task"])

@@ -19,6 +19,7 @@ STEP = timedelta(milliseconds=1)
 
 async def pass_time(tenant: Tenant, span: timedelta) -> None:
     """Returns when it is so much later. Raises Rejected when that is too far ahead."""
+    await tenant.awake()
     async with tenant.changing:
         await tenant.start()
         if tenant.clock.ahead + span > FARTHEST:

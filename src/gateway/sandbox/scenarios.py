@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.changes import (
     Change,
@@ -48,9 +48,14 @@ class Step(_Read):
     do: Deed
     body: Json
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        SHAPES[self.do].model_validate({name: value for name, value in self.body.items() if name != "review_date"})
+        return self
+
     def change(self, standing: Standing, at: datetime) -> Change:
         """The change that the step makes of a referral at this moment. Raises NotFound for a step of a prescription
-        when there is none, ValueError when the body will not do."""
+        when there is none."""
         body = dict(self.body)
         if isinstance(until := body.get("review_date"), str) and until.startswith("P"):
             body["review_date"] = (at + read_duration(until)).date()

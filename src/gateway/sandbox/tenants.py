@@ -153,7 +153,7 @@ class Tenants:
                 continue
 
     async def close(self) -> None:
-        await asyncio.gather(*(tenant.stop() for tenant in self._tenants.values()))
+        await asyncio.gather(*(tenant.stop() for tenant in self._tenants.values()), return_exceptions=True)
 
     def close_pages(self) -> None:
         for tenant in self._tenants.values():
