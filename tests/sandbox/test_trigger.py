@@ -7,7 +7,8 @@ from tests.sandbox.engineer import NOTHING, Engineer, reference_of
 
 from gateway.errors import GatewayError
 from gateway.lifecycle import REFERRAL_MOVES
-from gateway.sandbox.walk import EVENTS, OF_PRESCRIPTION, STATUSES, event_towards, towards
+from gateway.sandbox.events import EVENTS, OF_PRESCRIPTION, event_towards
+from gateway.sandbox.walk import STATUSES, towards
 from gateway.standing import apply
 from gateway.undelivered import tell_undelivered
 from mappings.referral import Hub, Standing

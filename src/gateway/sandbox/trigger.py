@@ -11,11 +11,13 @@ from gateway.ids import is_reference, new_id, now
 from gateway.messages import Answer, Received
 from gateway.platform.exchange import ID
 from gateway.record import record
+from gateway.sandbox.deeds import Deed
+from gateway.sandbox.events import EVENTS, OF_PRESCRIPTION, event_towards
 from gateway.sandbox.parties import EPR, HUB, TRUST
 from gateway.sandbox.passing import pass_time
 from gateway.sandbox.player import AS_PLATFORM
 from gateway.sandbox.tenant import Tenant
-from gateway.sandbox.walk import EVENTS, OF_PRESCRIPTION, STATUSES, Deed, event_towards, towards
+from gateway.sandbox.walk import STATUSES, towards
 from gateway.security import Caller
 from gateway.store import referrals
 from gateway.store.referrals import Stored
@@ -65,10 +67,7 @@ def _next(stored: Stored, wanted: str) -> tuple[Deed | None, bool]:
     if wanted in STATUSES:
         deed = towards(stored.standing, wanted, now())
         return deed, deed is None
-    deed, is_it = event_towards(stored.standing, wanted, now())
-    if wanted.startswith("cancellation-"):
-        is_it = deed.words.startswith("cancellation")
-    return deed, is_it
+    return event_towards(stored.standing, wanted, now())
 
 
 async def _do(tenant: Tenant, stored: Stored, deed: Deed) -> None:
