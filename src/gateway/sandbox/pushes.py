@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from json import JSONDecodeError
 from typing import Any
 
 import orjson
@@ -126,6 +127,8 @@ class Pushes:
     def _verify(self, body: bytes, headers: dict[str, str]) -> None:
         try:
             self._webhook.verify(body, headers)
+        except JSONDecodeError:  # signed, and read all the same by the library
+            raise Unreadable("The body is not JSON.") from None
         except (WebhookVerificationError, ValueError):
             raise Unauthorised("Only what the sandbox has signed is taken here (Standard Webhooks).") from None
 
