@@ -41,7 +41,7 @@ check: $(DEV) ## Format, lint, types, import rules, maps, contract
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/gateway check-maps
+	@$(BIN)/gateway maps check
 	@$(BIN)/python -m tools.contract --check
 	@$(BIN)/hadolint Dockerfile
 

@@ -20,9 +20,9 @@ from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
 from gateway.commands import destinations as destination_commands
+from gateway.commands import maps as map_commands
 from gateway.commands import sandbox as sandbox_commands
 from gateway.commands.listen import listen
-from gateway.commands.maps import check_mappings, show_unmapped_codes
 from gateway.commands.mock_rio import mock_rio
 from gateway.commands.rehearse import rehearse
 from gateway.commands.replay import replay
@@ -45,8 +45,7 @@ app.command()(rehearse)
 app.command("mock-rio")(mock_rio)
 app.command()(trigger)
 app.command()(listen)
-app.command("check-maps")(check_mappings)
-app.command("unmapped-codes")(show_unmapped_codes)
+app.add_typer(map_commands.app, name="maps")
 app.add_typer(destination_commands.app, name="destinations")
 app.add_typer(sandbox_commands.app, name="sandbox")
 
