@@ -59,12 +59,8 @@ class Running:
 
 
 async def start(database_url: str, folder: Path, **settings: Any) -> Running:
-    chosen = Settings(
-        database_url=database_url,
-        base_url=BASE,
-        token_secret_file=folder / "token-secret",
-        **({"worker": False} | settings),
-    )
+    given: dict[str, Any] = {"base_url": BASE, "worker": False} | settings
+    chosen = Settings(database_url=database_url, token_secret_file=folder / "token-secret", **given)
     app = build_app(chosen)
     parties = demo_parties(folder / "keys")
     await register(app.state.gateway.store, parties)

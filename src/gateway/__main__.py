@@ -22,9 +22,12 @@ from gateway.arrival import Gateway
 from gateway.commands import contract as contract_commands
 from gateway.commands import destinations as destination_commands
 from gateway.commands import maps as map_commands
+from gateway.commands import sandbox as sandbox_commands
+from gateway.commands.listen import listen
 from gateway.commands.mock_rio import mock_rio
 from gateway.commands.rehearse import rehearse
 from gateway.commands.replay import replay
+from gateway.commands.trigger import trigger
 from gateway.demo.parties import CALLBACK_URL, MOCK, RECORD_URL, prepare_demo, private_key
 from gateway.demo.story import tell
 from gateway.parties import Directory, PartiesError, load_parties, register
@@ -41,9 +44,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(replay)
 app.command()(rehearse)
 app.command("mock-rio")(mock_rio)
+app.command()(trigger)
+app.command()(listen)
 app.add_typer(contract_commands.app, name="contract")
 app.add_typer(map_commands.app, name="maps")
 app.add_typer(destination_commands.app, name="destinations")
+app.add_typer(sandbox_commands.app, name="sandbox")
 
 KEYS = Path("var/keys")
 

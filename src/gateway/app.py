@@ -24,6 +24,7 @@ from gateway.operations import traces
 from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
+from gateway.prefix import Prefixed, prefix_of
 from gateway.reference import add_reference_pages
 from gateway.referrals import Judged
 from gateway.security import Gatekeeper, Seal, token_endpoint, token_secret
@@ -43,8 +44,10 @@ from gateway.web.traces import add_trace_pages
 log = structlog.get_logger()
 
 
-def build_app(settings: Settings) -> FastAPI:
-    """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere."""
+def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
+    """The gateway: the EPR's door, the platform's door, tokens, and the worker unless it runs elsewhere. One that is
+    `hosted` is one of many in its process, and no other process has its database: whoever hosts it hears the signals,
+    and there is no news from elsewhere."""
     store = Store(settings.database_url, settings.database_connections)
     directory = Directory(store, settings.directory_seconds)
     secret = token_secret(settings.token_secret_file)
@@ -53,15 +56,16 @@ def build_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        watching = asyncio.create_task(watch(store, stop, works=settings.worker))
+        hearing = [] if hosted else [asyncio.create_task(watch(store, stop, works=settings.worker))]
         if settings.worker:
             app.state.worker = asyncio.create_task(work(app.state.gateway, stop))
             app.state.worker.add_done_callback(_tell_of_failure)
-        with when_told_to_stop(app.state.open_pages.close):
+        with contextlib.nullcontext() if hosted else when_told_to_stop(app.state.open_pages.close):
             yield
         app.state.open_pages.close()
         stop.set()
-        await asyncio.wait([watching, *([app.state.worker] if app.state.worker else [])])
+        if ending := [*hearing, *([app.state.worker] if app.state.worker else [])]:
+            await asyncio.wait(ending)
         await app.state.eprs.close()
         await app.state.rio_reader.close()
         await store.close()
@@ -78,6 +82,7 @@ def build_app(settings: Settings) -> FastAPI:
     )
     app.state.gateway = Gateway(settings, store, directory)
     app.state.gatekeeper = gatekeeper
+    app.state.base_url = settings.base_url
     app.state.seal = Seal(secret)
     app.state.eprs = SmartEprs(settings.fetch_timeout_seconds)
     app.state.rio_reader = RioReader(settings.fetch_timeout_seconds)
@@ -85,6 +90,18 @@ def build_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_exception_handler(Judged, tell_judgement)
     app.add_route("/oauth2/token", token_endpoint(store, directory, gatekeeper), methods=["POST"])
+    _add_doors(app, settings)
+    _add_pages(app)
+    app.add_middleware(Again)
+    app.add_middleware(Audit)
+    add_cds_hooks(app)
+    app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
+    if prefix := prefix_of(settings.base_url):
+        app.add_middleware(Prefixed, prefix=prefix)
+    return app
+
+
+def _add_doors(app: FastAPI, settings: Settings) -> None:
     add_status_routes(app)
     add_metrics_route(app, token_secret(settings.metrics_token_file or _beside(settings.token_secret_file)))
     add_fhir_routes(app)
@@ -92,6 +109,9 @@ def build_app(settings: Settings) -> FastAPI:
     app.include_router(identity.router)
     app.include_router(operations.router)
     app.include_router(traces.router)
+
+
+def _add_pages(app: FastAPI) -> None:
     add_pages(app)
     add_trace_pages(app)
     add_launch(app)
@@ -100,11 +120,6 @@ def build_app(settings: Settings) -> FastAPI:
     add_refer_pages(app)
     add_team_pages(app)
     add_reference_pages(app)
-    app.add_middleware(Again)
-    app.add_middleware(Audit)
-    add_cds_hooks(app)
-    app.add_middleware(Telemetry, max_body_bytes=settings.max_body_bytes)
-    return app
 
 
 def _beside(file: Path) -> Path:

@@ -5,6 +5,8 @@ Each class below is a row: HTTP status, FHIR issue code (http://hl7.org/fhir/iss
 Texts and diagnostics name elements, rules and remedies; never a value that came from a patient's record.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 FHIR_JSON = "application/fhir+json"
 NHS_ERROR_SYSTEM = "https://fhir.nhs.uk/CodeSystem/http-error-codes"
+MOST_LINKS = 25  # to rules, in one answer: proxies bound what headers hold
 NO_DELETE = (
     "Nothing of a health record is deleted here: update it, with the status entered-in-error (a Subscription with off)."
 )
@@ -25,13 +28,15 @@ class Issue:
     """One finding about one element.
 
     `code` is a FHIR issue type, `expression` the FHIRPath of the element (with indexes, from the root resource),
-    `text` says what rule is broken and what to do, without repeating the value.
+    `text` says what rule is broken and what to do, without repeating the value. `rule` is the key of the rule of the
+    profile, where it is one.
     """
 
     code: str
     text: str
     expression: str | None = None
     severity: str = "error"
+    rule: str | None = None
 
 
 class GatewayError(Exception):
@@ -191,12 +196,29 @@ def issue_json(issue: Issue, coding: dict[str, str] | None) -> dict[str, Any]:
     return shown
 
 
-def answer(error: GatewayError, correlation_id: str) -> Response:
-    """The HTTP answer to an error."""
+def explained(base_url: str | None, issues: Iterable[Issue], error: GatewayError | None = None) -> dict[str, str]:
+    """The header that leads from an answer to the rules behind it (RFC 8288): {base_url}/docs/rules, at the error's row
+    of this table (#error-...), and at each rule of the profile (#rule-...)."""
+    places = [f"rule-{key}" for key in dict.fromkeys(one.rule for one in issues if one.rule)]
+    row = next((kind for kind in type(error).__mro__ if kind.__module__ == __name__), GatewayError)
+    if error and row is not GatewayError:
+        places.insert(0, f"error-{kebab(row.__name__)}")
+    if not (base_url and places):
+        return {}
+    return {"Link": ", ".join(f'<{base_url}/docs/rules#{place}>; rel="help"' for place in places[:MOST_LINKS])}
+
+
+def kebab(name: str) -> str:
+    """IllegalMove -> illegal-move."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def answer(error: GatewayError, correlation_id: str, base_url: str | None = None) -> Response:
+    """The HTTP answer to an error; at `base_url` its rules are explained."""
     return Response(
         orjson.dumps(outcome(error, correlation_id)),
         status_code=error.status,
-        headers=error.headers,
+        headers=error.headers | explained(base_url, error.issues, error),
         media_type=FHIR_JSON,
     )
 
@@ -212,10 +234,15 @@ def _correlation_id(request: Request) -> str:
     return str(request.state.context.correlation_id)
 
 
+def _base_url(request: Request) -> str | None:
+    url: str | None = request.app.state.base_url
+    return url
+
+
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
     request.state.refused = error  # for gateway.again and gateway.audit
-    return answer(error, _correlation_id(request))
+    return answer(error, _correlation_id(request), _base_url(request))
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
@@ -230,7 +257,7 @@ async def _unrouted(request: Request, error: Exception) -> Response:
         known = MethodNotAllowed(f"{text} {NO_DELETE}" if request.method == "DELETE" else text, headers=headers)
     elif error.status_code == 400:
         known = Unreadable("The body could not be read to its end. Send it again.")
-    return answer(known, _correlation_id(request))
+    return answer(known, _correlation_id(request), _base_url(request))
 
 
 async def _misfit(request: Request, error: Exception) -> Response:

@@ -24,7 +24,8 @@ class Settings(BaseSettings):
     )
     base_url: str = Field(
         default="http://127.0.0.1:8000",
-        description="The address others reach us at: Location headers, fullUrl, token audience.",
+        description="The address others reach us at: Location headers, fullUrl, token audience. It may have a path, "
+        "which what is in front takes off each request.",
     )
     token_secret_file: Path = Field(
         default=Path("var/token-secret"),

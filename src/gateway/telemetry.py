@@ -84,7 +84,8 @@ class Telemetry:
             refusal = known(error, context)
             if "status" in sent:  # too late for another answer
                 raise
-            await answer(refusal, context.correlation_id)(scope, receive, send_with_ids)
+            url = scope["app"].state.base_url
+            await answer(refusal, context.correlation_id, url)(scope, receive, send_with_ids)
         finally:
             log.info(
                 "request",

@@ -1,7 +1,7 @@
 """What a request says on the social-prescribing side, and what is found against it: the same way when it comes and
 when it is amended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -97,4 +97,4 @@ def placed_at(issue: Issue, places: dict[str, str]) -> Issue:
     """The finding with its element's place in what was received, e.g. Bundle.entry[1].resource.subject."""
     type_, _, rest = (issue.expression or "").partition(".")
     place = places.get(type_, type_)
-    return Issue(issue.code, issue.text, f"{place}.{rest}" if rest else place, issue.severity)
+    return replace(issue, expression=f"{place}.{rest}" if rest else place)

@@ -72,9 +72,9 @@ class Launcher:
 
 
 @asynccontextmanager
-async def launching(database_url: str, folder: Path) -> AsyncIterator[Launcher]:
+async def launching(database_url: str, folder: Path, **settings: Any) -> AsyncIterator[Launcher]:
     async with running(build_mock(SECRET)) as rio:
-        gateway = await start(database_url, folder)
+        gateway = await start(database_url, folder, **settings)
         parties = demo_parties(folder / "keys", NOBODY, rio.url)
         await register(gateway.store, parties)
         [epr] = parties.organisations[0].eprs

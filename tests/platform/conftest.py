@@ -176,6 +176,7 @@ async def connect(store: Store, database_url: str) -> AsyncIterator[Connect]:
     app = FastAPI()
     app.state.gateway = Gateway(Settings.model_validate({"database_url": database_url}), store, Directory(store))
     app.state.gatekeeper = gatekeeper
+    app.state.base_url = None
     errors.install(app)
     app.include_router(router)
     app.add_middleware(Audit)

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 NEWMAN = Path("tools/npm/node_modules/newman/bin/newman.js")
 ABSENT = "newman is absent: install node and npm, then `make postman`"
 KINDS = {"expected response to have status code 200", "expected data to satisfy schema"}
-CLIENTS = ("epr", "platform", "operator")
+CLIENTS = ("epr", "platform", "operator", "investigator")
 LAST = 12  # the request after which the spoilt collection ends
 SPOILT = [
     (r"to\.have\.status\(201\)", "to.have.status(200)"),

@@ -11,7 +11,7 @@ from gateway.reference.samples import FORM, PLACE, REQUEST_ID, Call
 
 Json = dict[str, Any]
 
-CLIENTS = {"demo-epr": "epr", "demo-platform": "platform", "demo-operator": "operator"}
+CLIENTS = {f"demo-{who}": who for who in ("epr", "platform", "operator", "investigator")}
 BASE = variable("baseUrl")
 SAFE = "{}/:,"  # Postman's own {{variables}}, and what need not be encoded in a query
 

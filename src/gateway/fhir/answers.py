@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from email.utils import format_datetime
 
-from gateway.errors import Issue, warnings_outcome
+from gateway.errors import Issue, explained, warnings_outcome
 from gateway.fhir.exchange import Exchange
 from gateway.messages import Answer
 from gateway.store.resources import Resource
@@ -33,4 +33,5 @@ def written(exchange: Exchange, kept: Resource, status: int, findings: Sequence[
         body = b""
     else:
         body = dump(kept.content)
+    headers |= explained(exchange.gateway.settings.base_url, findings)
     return Answer(status, body, headers, kept.reference)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.arrival import Arrival
-from gateway.errors import BadRequest, Issue, Rejected, Unavailable, warnings_outcome
+from gateway.errors import BadRequest, Issue, Rejected, Unavailable, explained, warnings_outcome
 from gateway.fhir.answers import version_address
 from gateway.fhir.arrivals import UNSENT, unheard
 from gateway.fhir.batch import answer_batch, perform
@@ -149,7 +149,8 @@ def _answer(
         entries[one.write.index] = _entry(exchange, prefer, one, tasks, about, unheard(arrival, one.kept))
     body = dump({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
     target = f"Task/{accepted[0].id}" if accepted else None
-    return Answer(200, body, target=target)
+    findings = [issue for one in accepted for issue in one.warnings]
+    return Answer(200, body, explained(exchange.gateway.settings.base_url, findings), target)
 
 
 def _entry(

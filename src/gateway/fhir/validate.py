@@ -13,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import GatewayError, Issue, NotFound, Unavailable, warnings_outcome
+from gateway.errors import GatewayError, Issue, NotFound, Unavailable, explained, warnings_outcome
 from gateway.fhir.arrivals import SERVED, current
 from gateway.fhir.batch import perform_all
 from gateway.fhir.create import create_new
@@ -67,7 +67,9 @@ async def validate(request: Request) -> Response:
     question, issues = _asked(request, type_, sent)
     if not issues:
         issues = await _judge(exchange, question)
-    return exchange.send(Answer(200, dump(warnings_outcome(issues or [CLEAR]))))
+    return exchange.send(
+        Answer(200, dump(warnings_outcome(issues or [CLEAR])), explained(exchange.gateway.settings.base_url, issues))
+    )
 
 
 def _asked(request: Request, type_: str, sent: Json | None) -> tuple[Question, list[Issue]]:

@@ -20,6 +20,7 @@ from gateway.arrival import Gateway
 from gateway.errors import Forbidden, GatewayError, NotFound
 from gateway.ids import new_id, now
 from gateway.platform.exchange import ID
+from gateway.prefix import here
 from gateway.privacy import withhold
 from gateway.security import Caller
 from gateway.store.launched import open_session, prolong_session, read_session
@@ -66,7 +67,7 @@ class LaunchSession:
 
     @property
     def path(self) -> str:
-        return f"{PATH}/{self.id}"
+        return here(f"{PATH}/{self.id}")
 
     def receipt(self, referral_id: str) -> str:
         """Shows that a referral was sent from this window; what is in an address may be anybody's."""
@@ -128,10 +129,11 @@ async def open_for(
     }
     async with gateway.store.transaction() as connection:
         await open_session(connection, row)
-    page = f"{PATH}/{row['id']}" if patient_id else f"{PATH}/{row['id']}/team"
+    path = here(f"{PATH}/{row['id']}")
+    page = path if patient_id else f"{path}/team"
     page += f"#r-{referral_id}" if referral_id and patient_id else ""
     answer = Response(status_code=303, headers={"Location": page, "Cache-Control": "no-store"})
-    keep_cookie(request, answer, COOKIE, secret, f"{PATH}/{row['id']}", LONGEST * gateway.settings.page_session_seconds)
+    keep_cookie(request, answer, COOKIE, secret, path, LONGEST * gateway.settings.page_session_seconds)
     return answer
 
 

@@ -17,6 +17,7 @@ from gateway.ids import now
 from gateway.launch.epr import read_patient, read_user
 from gateway.launch.session import digest_of, keep_cookie, open_for
 from gateway.platform.exchange import ID
+from gateway.prefix import here
 from gateway.store.launched import begin_launch, take_launch
 from mappings.translate import vocabulary
 
@@ -61,7 +62,7 @@ async def begin(request: Request) -> Response:
         await begin_launch(connection, row, now())
     answer = Response(status_code=303, headers={"Location": address, "Cache-Control": "no-store"})
     # The state alone could be another browser's: an address that somebody was given to click on.
-    keep_cookie(request, answer, _cookie_of(state), digest_of(f"{state}browser"), CALLBACK, SECONDS)
+    keep_cookie(request, answer, _cookie_of(state), digest_of(f"{state}browser"), here(CALLBACK), SECONDS)
     return answer
 
 

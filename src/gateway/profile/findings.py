@@ -16,7 +16,7 @@ def check_referral(sent: Sent, agreed: Mapping[str, str], nhs_number_check: str)
     reject, warn or off.
     """
     found = [
-        Issue(rule.code, text, place, severity)
+        Issue(rule.code, text, place, severity, rule.key)
         for rule in RULES
         if (severity := _severity(rule, agreed, nhs_number_check))
         for place, text in _faults(rule, sent)

@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import NotFound
+from gateway.prefix import here
 from gateway.reference.contract import FILES, Door, Json, doors, folder
 from gateway.reference.samples import JSON, as_curl, as_python, laid_out
 from gateway.reference.values import of_operation, of_pushes, of_rules, of_shapes, of_start
@@ -105,8 +106,12 @@ def _file(name: str) -> Page:
     return _packed((folder() / name).read_bytes())
 
 
-@cache
 def _page(template: str, values: Callable[..., Json], *of: str) -> Page:
-    """The same for everybody as long as the process runs; `of` is what its values are made of."""
+    return _laid_out(here(""), template, values, *of)
+
+
+@lru_cache(maxsize=256)  # those of one gateway, or the most read ones where one process has many
+def _laid_out(_under: str, template: str, values: Callable[..., Json], *of: str) -> Page:
+    """The same for everybody under this path; `of` is what its values are made of."""
     html = own.get_template(template).render(doors=doors(), **values(*of))
     return _packed(html.encode())

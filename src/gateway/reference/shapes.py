@@ -6,6 +6,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from gateway.prefix import here
+
 Json = dict[str, Any]
 
 R4 = "./r4.schema.json#/$defs/"
@@ -91,4 +93,4 @@ def _link(reference: str, door: str) -> Markup:
         return Markup('<a href="https://hl7.org/fhir/R4/{}.html">{}</a>').format(
             page, "a FHIR resource" if name == "Resource" else name
         )
-    return Markup('<a href="/docs/{}/shapes#{}">{}</a>').format(door, name, name)
+    return Markup('<a href="{}#{}">{}</a>').format(here(f"/docs/{door}/shapes"), name, name)

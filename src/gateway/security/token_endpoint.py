@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -10,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from adapters.oauth import ASSERTION_TYPE
-from gateway.ids import now
 from gateway.parties import Directory
 from gateway.scopes import OUR_SCOPES, grant
 from gateway.security.assertions import ALGORITHMS, Proof, TokenError, check_assertion
@@ -75,7 +75,7 @@ class SeenAssertions:
         if time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_SECONDS
             async with self._store.transaction() as connection:
-                await connection.execute(jti.delete().where(jti.c.expires_at < now()))
+                await connection.execute(jti.delete().where(jti.c.expires_at < datetime.now(UTC)))
 
 
 async def _read_form(request: Request) -> dict[str, str]:

@@ -107,6 +107,13 @@ def _soonest(row: Row[Any]) -> datetime:
     return max(filter(None, (row.due_at, row.not_before, row.probing_until)), default=now())
 
 
+async def are_on_their_way(store: Store) -> bool:
+    """Whether a worker has claimed deliveries and not yet recorded what became of them."""
+    async with store.reading() as connection:
+        held = select(delivery.c.id).where(DUE, delivery.c.leased_until > now()).limit(1)
+        return (await connection.execute(held)).first() is not None
+
+
 async def claim(
     store: Store, destination_id: str, lease_seconds: float, limit: int, *, least_tried: bool = False
 ) -> list[Claimed]:

@@ -45,6 +45,12 @@ async def sender_of(connection: AsyncConnection, referral_id: str, hubs: Iterabl
     return (await connection.execute(query)).scalar_one_or_none()
 
 
+async def id_of(connection: AsyncConnection, organisation: str, reference: str) -> str | None:
+    """The referral of this reference (SP-...)."""
+    query = select(referral.c.id).where(referral.c.organisation == organisation, referral.c.reference == reference)
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
 async def load(
     connection: AsyncConnection, organisation: str, referral_id: str, *, lock: bool = False
 ) -> Stored | None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.prefix import here
+
 TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 FOLDER = Path(__file__).parent / "assets"
 
@@ -31,7 +33,7 @@ ASSETS = {path.name: _read(path) for path in FOLDER.iterdir() if path.suffix in 
 
 def asset(name: str) -> str:
     """The address of one, for a page. Raises KeyError when there is none of this name."""
-    return f"/app/assets/{name}?v={ASSETS[name].version}"
+    return here(f"/app/assets/{name}?v={ASSETS[name].version}")
 
 
 async def send_asset(request: Request) -> Response:

@@ -16,6 +16,7 @@ from gateway.heartbeat import Heartbeat, colour_of
 from gateway.ids import now
 from gateway.operations.exchange import READ, TRACE, WRITE
 from gateway.platform.exchange import ID
+from gateway.prefix import here
 from gateway.replay import replay_delivery, replay_destination
 from gateway.store.engine import Store
 from gateway.store.heartbeats import heartbeats, last_rehearsal
@@ -112,9 +113,9 @@ async def send_one_again(request: Request) -> Response:
     done = await replay_delivery(operation.gateway.store, operation.caller, operation.context, delivery_id)
     request.state.audited = True
     if trace := key_of(form.get("trace", "")):
-        return go(f"/app/trace/{trace}{'?sent=1' if done else ''}#deliveries")
+        return go(here(f"/app/trace/{trace}{'?sent=1' if done else ''}#deliveries"))
     told = {"done": done} | ({"reference": form["reference"]} if form.get("reference") else {})
-    return go(f"/app/deliveries?{urlencode(told)}")
+    return go(here(f"/app/deliveries?{urlencode(told)}"))
 
 
 @page
@@ -134,7 +135,7 @@ async def send_all_again(request: Request) -> Response:
         done, left, last = done + batch.replayed, batch.remaining, batch.last
     request.state.audited = True
     told = {"done": done, "left": left, "to": id_, "after": last or "", "since": form.get("since", "")}
-    return go(f"/app/deliveries?{urlencode(told)}")
+    return go(here(f"/app/deliveries?{urlencode(told)}"))
 
 
 def _moment(text: str) -> datetime:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway.heartbeat import in_words
 from gateway.ids import now
+from gateway.prefix import here
 from gateway.web.assets import asset
 from gateway.web.trace_words import FILTERS
 from mappings.clinician import UK
@@ -33,7 +34,7 @@ pages = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-pages.globals["asset"] = asset
+pages.globals |= {"asset": asset, "here": here}
 
 
 def show(template: str, status: int = 200, *, framed_by: Sequence[str] = (), **values: Any) -> Response:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from gateway.errors import Forbidden, GatewayError, Unauthorised
 from gateway.operations.exchange import READ, Operation, admit
+from gateway.prefix import here
 from gateway.web.page import go, show
 
 COOKIE = "gateway-session"
@@ -72,7 +73,7 @@ def page(make: Page) -> Page:
         try:
             return await make(request)
         except Unauthorised:
-            return go("/app/sign-in?ended=1" if COOKIE in request.cookies else "/app/sign-in")
+            return go(here("/app/sign-in?ended=1" if COOKIE in request.cookies else "/app/sign-in"))
         except GatewayError as refusal:
             return show("refused.html", refusal.status, text=refusal.issues[0].text)
 
@@ -97,15 +98,15 @@ async def sign_in(request: Request) -> Response:
         return show("sign-in.html", 401, problem="This token is not one of ours, or has expired", ended=False)
     except Forbidden as refusal:
         return show("sign-in.html", 403, problem=str(refusal), ended=False)
-    answer = go("/app/deliveries")
+    answer = go(here("/app/deliveries"))
     secure = request.app.state.gateway.settings.base_url.startswith("https://")
-    answer.set_cookie(COOKIE, token, path="/app", secure=secure, httponly=True, samesite="strict")
+    answer.set_cookie(COOKIE, token, path=here("/app"), secure=secure, httponly=True, samesite="strict")
     return answer
 
 
 @page
 async def sign_out(request: Request) -> Response:
     await read_our_form(request)
-    answer = go("/app/sign-in")
-    answer.delete_cookie(COOKIE, path="/app", httponly=True, samesite="strict")
+    answer = go(here("/app/sign-in"))
+    answer.delete_cookie(COOKIE, path=here("/app"), httponly=True, samesite="strict")
     return answer

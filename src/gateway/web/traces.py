@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from gateway.errors import NotFound, Rejected
 from gateway.operations.exchange import TRACE, UNMASK, WRITE, Operation
+from gateway.prefix import here
 from gateway.store.traces import Page
 from gateway.tracing import (
     Found,
@@ -61,7 +62,7 @@ async def find(request: Request) -> Response:
         if key := key_of(what):
             if await find_trace(store, what) is None:
                 return _search_page(request, "Nothing found", Found([]), asked)
-            return go(f"/app/trace/{key if key.startswith('SP-') else what}")
+            return go(here(f"/app/trace/{key if key.startswith('SP-') else what}"))
         found = await find_identified(store, what)
         return _search_page(request, f"Referrals of this identifier: {len(found.traces)}", found, asked)
     moments: dict[str, datetime | None] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.errors import Issue, warnings_outcome
+from gateway.errors import Issue, explained, warnings_outcome
 from gateway.fhir.exchange import Exchange
 from gateway.fhir.messages.workflow import EVENTS, REASONS, Json, Message, place
 from gateway.ids import instant, new_id
@@ -43,7 +43,7 @@ def respond(exchange: Exchange, message: Message, shown: Sequence[Resource], fin
         "timestamp": at,
         "entry": entries,
     }
-    return Answer(200, dump(answer), target=about.reference)
+    return Answer(200, dump(answer), explained(exchange.gateway.settings.base_url, findings), about.reference)
 
 
 def unplaced_findings(message: Message, unplaced: set[int]) -> list[Issue]:
