@@ -1,0 +1,57 @@
+"""A provider on a real port, the states that a pact asks for, and pact's verifier in front of both."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from pact import Verifier
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+Values = dict[str, str]
+States = Mapping[str, Callable[[], Awaitable[Values]]]
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """Its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await running
+
+
+def states_app(states: States) -> Starlette:
+    """Sets a state and answers with its values, for what stands as `${name}` in the pact. pact-python's own state
+    handlers give no values back."""
+
+    async def set_state(request: Request) -> JSONResponse:
+        name = (await request.json())["state"]
+        if name and name not in states:  # not a 5xx, which the verifier would try for two minutes
+            return JSONResponse({"error": f"No such state: {name}"}, 404)
+        return JSONResponse(await states[name]() if name else {})
+
+    return Starlette(routes=[Route("/", set_state, methods=["POST"])])
+
+
+async def verify(provider: str, app: ASGIApp, states: States, *pacts: Path) -> None:
+    """Raises, with what differs, when the provider does not do all that the pacts ask of it."""
+    async with serving(app) as url, serving(states_app(states)) as states_url:
+        verifier = Verifier(provider, host="127.0.0.1").add_transport(url=url).state_handler(states_url, body=True)
+        for pact in pacts:
+            verifier.add_source(pact)
+        verifier.set_coloured_output(enabled=False).set_error_on_empty_pact()
+        try:
+            await asyncio.to_thread(verifier.verify)
+        except Exception as failed:
+            raise AssertionError(verifier.output(strip_ansi=True)) from failed
