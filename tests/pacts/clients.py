@@ -1,6 +1,6 @@
 """An EPR and a platform that do what the pacts say of them, as small as they can be: they stand for yours."""
 
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import httpx
@@ -8,13 +8,26 @@ import httpx
 Json = dict[str, Any]
 
 
-class Epr:
+class _Caller:
+    """Calls one door of the gateway; `with` closes its connections."""
+
+    def __init__(self, door: str, token: str | None, **headers: str) -> None:
+        self._base = door
+        known = headers | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._http = httpx.Client(headers=known, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *trouble: object) -> None:
+        self._http.close()
+
+
+class Epr(_Caller):
     """Sends referrals, follows them, takes them back. `token` as SMART Backend Services gives it, None for none."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        headers = {"Accept": "application/fhir+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        self._http = httpx.Client(headers=headers, trust_env=False)
-        self._base = f"{url}/FHIR/R4"
+        super().__init__(f"{url}/FHIR/R4", token, Accept="application/fhir+json")
 
     def refer(self, bundle: Json) -> httpx.Response:
         return self._send("POST", "", bundle)
@@ -37,33 +50,26 @@ class Epr:
         return self._http.patch(f"{self._base}/ServiceRequest/{request_id}", json=revoked, headers=kind)
 
     def _send(self, method: str, path: str, body: Json, headers: dict[str, str] | None = None) -> httpx.Response:
-        given = {"Content-Type": "application/fhir+json"} | (headers or {})
-        return self._http.request(method, f"{self._base}{path}", json=body, headers=given)
-
-    def close(self) -> None:
-        self._http.close()
+        kind = {"Content-Type": "application/fhir+json"} | (headers or {})
+        return self._http.request(method, f"{self._base}{path}", json=body, headers=kind)
 
 
-class Platform:
+class Platform(_Caller):
     """Finds referrals and works on them."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=f"{url}/platform/v1", headers=headers, trust_env=False)
+        super().__init__(f"{url}/platform/v1/referrals", token)
 
     def new_referrals(self) -> httpx.Response:
-        return self._http.get("/referrals", params={"status": "submitted", "limit": 50})
+        return self._http.get(self._base, params={"status": "submitted", "limit": 50})
 
     def read(self, id_: str) -> httpx.Response:
-        return self._http.get(f"/referrals/{id_}")
+        return self._http.get(f"{self._base}/{id_}")
 
     def move(self, id_: str, change: Json, version: int | None = None) -> httpx.Response:
         headers = {"If-Match": f'W/"{version}"'} if version else {}
-        return self._http.post(f"/referrals/{id_}/transitions", json=change, headers=headers)
+        return self._http.post(f"{self._base}/{id_}/transitions", json=change, headers=headers)
 
     def add(self, id_: str, what: str, said: Json) -> httpx.Response:
         """`what` is contacts, prescriptions, measures ..."""
-        return self._http.post(f"/referrals/{id_}/{what}", json=said)
-
-    def close(self) -> None:
-        self._http.close()
+        return self._http.post(f"{self._base}/{id_}/{what}", json=said)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from pact import Verifier
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 Values = dict[str, str]
-States = Mapping[str, Callable[[], Awaitable[Values]]]
+States = Mapping[str, Callable[[Values], Awaitable[Values]]]  # what the pact gives -> what it takes
 
 
 @asynccontextmanager
@@ -26,9 +25,11 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
         await asyncio.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await running
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await running
 
 
 def states_app(states: States) -> Starlette:
@@ -36,10 +37,13 @@ def states_app(states: States) -> Starlette:
     handlers give no values back."""
 
     async def set_state(request: Request) -> JSONResponse:
-        name = (await request.json())["state"]
-        if name and name not in states:  # not a 5xx, which the verifier would try for two minutes
-            return JSONResponse({"error": f"No such state: {name}"}, 404)
-        return JSONResponse(await states[name]() if name else {})
+        asked = await request.json()
+        if not asked["state"]:  # an interaction that needs none
+            return JSONResponse({})
+        try:
+            return JSONResponse(await states[asked["state"]](asked["params"]))
+        except (AssertionError, LookupError) as failed:  # a 5xx the verifier would try again for two minutes
+            return JSONResponse({"error": repr(failed)}, 422)
 
     return Starlette(routes=[Route("/", set_state, methods=["POST"])])
 

@@ -1,5 +1,7 @@
 """What the pacts say of a value: its shape, and where the one to use stands when a provider is verified."""
 
+import re
+
 from pact import generate, match
 from pact.match import AbstractMatcher
 from pact.match.matcher import GenericMatcher
@@ -19,9 +21,10 @@ def like(example: str, pattern: str) -> Text:
     return match.regex(example, regex=f"^{pattern}$")
 
 
-def given(example: str, pattern: str, expression: str) -> Text:
-    """As `like`; at verification the value that the provider state gives is sent, e.g. "Bearer ${token}"."""
-    return GenericMatcher("regex", example, generator=generate.provider_state(expression), regex=f"^{pattern}$")
+def given(example: str, expression: str, pattern: str | None = None) -> Text:
+    """This text (one of this pattern); at verification what the provider state gives, e.g. "Bearer ${token}"."""
+    of_state = generate.provider_state(expression)
+    return GenericMatcher("regex", example, generator=of_state, regex=f"^{pattern or _escaped(example)}$")
 
 
 def one_of(example: str, *others: str) -> Text:
@@ -30,11 +33,11 @@ def one_of(example: str, *others: str) -> Text:
 
 def exactly(value: str) -> Text:
     """This and nothing else, also inside of what is only of a type."""
-    return like(value, value.replace(".", r"\.").replace("+", r"\+").replace("|", r"\|"))
+    return like(value, _escaped(value))
 
 
 def bearer() -> Text:
-    return given(f"Bearer {TOKEN}", r"Bearer \S+", "Bearer ${token}")
+    return given(f"Bearer {TOKEN}", "Bearer ${token}", r"Bearer \S+")
 
 
 def outcome(code: str, *elements: str) -> dict[str, object]:
@@ -43,3 +46,7 @@ def outcome(code: str, *elements: str) -> dict[str, object]:
     if elements:
         issue["expression"] = [match.like(element) for element in elements]
     return {"resourceType": "OperationOutcome", "issue": match.each_like(issue)}
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"[.+*?|()$\[\]\\]", r"\\\g<0>", value)
