@@ -53,7 +53,7 @@ class Comparison:
         self, old: tuple[Json, Json, list[Json]], new: tuple[Json, Json, list[Json]], way: Way
     ) -> Iterator[str]:
         (was, before, _), (is_, after, _) = old, new
-        yield from self._parameters(*(self._by_name(*one) for one in (old, new)), way)
+        yield from self._parameters(self._by_name(*old), self._by_name(*new), way)
         bodies = [
             self._resolved(document, one.get("requestBody", {})) for document, one in ((was, before), (is_, after))
         ]
@@ -73,9 +73,8 @@ class Comparison:
             for header in answer.get("headers", {}):
                 if way == "taken" and header not in given.get("headers", {}):
                     yield f"{status} has no header {header} any more"
-        asked, asks = (
-            one.get("security", document.get("security", [])) for document, one in ((was, before), (is_, after))
-        )
+        asked: list[Json] = before.get("security", was.get("security", []))
+        asks: list[Json] = after.get("security", is_.get("security", []))
         if way == "taken" and (told := _locked(asked, asks)):
             yield told
 
