@@ -73,9 +73,8 @@ class Comparison:
             for header in answer.get("headers", {}):
                 if way == "taken" and header not in given.get("headers", {}):
                     yield f"{status} has no header {header} any more"
-        asked: list[Json] = before.get("security", was.get("security", []))
-        asks: list[Json] = after.get("security", is_.get("security", []))
-        if way == "taken" and (told := _locked(asked, asks)):
+        asked, asks = ((one if "security" in one else document) for document, one in ((was, before), (is_, after)))
+        if way == "taken" and (told := _locked(asked.get("security", []), asks.get("security", []))):
             yield told
 
     def _by_name(self, document: Json, operation: Json, shared: list[Json]) -> dict[str, Json]:

@@ -52,7 +52,9 @@ class PlainYaml(yaml.SafeDumper):
         return True
 
     def words(self, text: str) -> yaml.ScalarNode:
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else "'" if NUMBER.fullmatch(text) else None)
+        return self.represent_scalar(
+            "tag:yaml.org,2002:str", text, style="|" if "\n" in text else "'" if NUMBER.fullmatch(text) else None
+        )
 
 
 PlainYaml.add_representer(str, PlainYaml.words)
