@@ -51,7 +51,14 @@ async def ask(gateway: Running, document: Json, door: str, client: str, folder: 
     program = shutil.which("schemathesis", path=Path(sys.executable).parent)
     assert program
     async with serving(gateway.app) as url:
-        arguments = ["--config-file", HERE / f"{door}.toml", "run", folder / "contract.json", "--url", url]
+        arguments: list[str | Path] = [
+            "--config-file",
+            HERE / f"{door}.toml",
+            "run",
+            folder / "contract.json",
+            "--url",
+            url,
+        ]
         arguments += ["--header", f"Authorization: Bearer {gateway.tokens[client]}", "--checks", "all"]
         arguments += ["--phases", "coverage,fuzzing", "--max-examples", str(DRAWN), "--no-shrink", "--no-color"]
         arguments += ["--continue-on-failure", "--suppress-health-check", "all"]
