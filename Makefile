@@ -4,6 +4,7 @@ BIN := .venv/bin
 RUN := .venv/.run
 DEV := .venv/.dev
 NPM := tools/npm/node_modules/.package-lock.json
+REDOCLY := tools/npm/node_modules/.bin/redocly
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -36,14 +37,25 @@ serve: $(RUN) ## Gateway on 127.0.0.1:8000 and mock RiO on 127.0.0.1:8001, with 
 test: $(DEV) $(NPM) ## All tests, on SQLite and PostgreSQL
 	@$(BIN)/pytest -n auto
 
-check: $(DEV) ## Format, lint, types, import rules, maps, contract
+check: $(DEV) $(NPM) ## Format, lint, types, import rules, maps, contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/gateway maps check
 	@$(BIN)/python -m tools.contract --check
+	@$(BIN)/python -m tools.breaking
+	@$(MAKE) --no-print-directory lint-openapi
 	@$(BIN)/hadolint Dockerfile
+
+lint-openapi: $(NPM) ## Redocly's rules for openapi/ (tools/redocly.yaml); needs node and npm
+	@if test -x $(REDOCLY); then \
+	  REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+	  $(REDOCLY) lint --config tools/redocly.yaml openapi/gateway.yaml openapi/platform.yaml; \
+	else echo "openapi/ is not linted: npm is absent"; fi
+
+pacts: $(DEV) ## Writes pacts/ anew: what EPRs, platforms and the gateway rely on
+	@GATEWAY_PACTS=write $(BIN)/pytest -q tests/pacts -k needs
 
 fuzz: $(DEV) ## Spoilt requests at every door, thousands (GATEWAY_FUZZ_CASES=20000): no 5xx, no hang, nothing half-stored
 	@GATEWAY_FUZZ_CASES=$${GATEWAY_FUZZ_CASES:-20000} $(BIN)/pytest -q -s tests/fuzz
@@ -85,4 +97,4 @@ lock: $(DEV) ## Pins dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: help demo serve test check fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract-tests contract postman migration lock
+.PHONY: help demo serve test check lint-openapi pacts fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract-tests contract postman migration lock

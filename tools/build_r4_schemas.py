@@ -176,15 +176,14 @@ class Builder:
 
     def bound_concept(self, value_set: str) -> Schema:
         pairs = self.definitions.codes(value_set)
-        one_of_them = {
-            "anyOf": [
-                {
-                    "properties": {"system": {"const": system}, "code": {"enum": [code for _, code in group]}},
-                    "required": ["system", "code"],
-                }
-                for system, group in itertools.groupby(pairs, key=lambda pair: pair[0])
-            ]
-        }
+        by_system = [
+            {
+                "properties": {"system": {"const": system}, "code": {"enum": [code for _, code in group]}},
+                "required": ["system", "code"],
+            }
+            for system, group in itertools.groupby(pairs, key=lambda pair: pair[0])
+        ]
+        one_of_them = {"anyOf": by_system} if len(by_system) > 1 else by_system[0]
         coded = {"properties": {"coding": {"contains": one_of_them}}, "required": ["coding"]}
         return {
             **self.add("CodeableConcept"),

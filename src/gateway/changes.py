@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from mappings.referral import Advisor, Shape
 from mappings.vocabularies import Attendance, CodeOf, ContactMechanism, ContactOutcome, PrescriptionKind
@@ -37,6 +37,14 @@ def _some(text: str) -> str:
     return text
 
 
+def _written(moment: object) -> object:
+    """A number would be seconds since 1970 to pydantic, also as text: 0.5 is a slip of somebody's, not a time."""
+    seconds = isinstance(moment, str) and moment.strip().lstrip("+-").replace(".", "", 1).isdigit()
+    if seconds or isinstance(moment, int | float):
+        raise ValueError("not a date and time")
+    return moment
+
+
 # As FHIR string: no control characters but tab and line ends.
 _PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 Words = Annotated[
@@ -48,7 +56,7 @@ Name = Annotated[
     AfterValidator(_seen),
     AfterValidator(_some),
 ]
-Moment = Annotated[AwareDatetime, AfterValidator(_to_milliseconds)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_to_milliseconds)]
 
 
 def _example(**example: Any) -> ConfigDict:

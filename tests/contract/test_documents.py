@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.contract.written import FOLDER, Written
+from tools.contract.__main__ import as_yaml
 from tools.contract.documents import Drift, fhir_door, operations_of
 from tools.contract.served import gaps, served
 from tools.contract.telling import Exchange
@@ -78,3 +79,9 @@ def test_each_refusal_shows_what_is_really_said(document: Json) -> None:
         for example in examples.values():
             issue = example["value"]["issue"][0]
             assert issue["details"]["coding"][0]["display"].startswith(status)
+
+
+@pytest.mark.parametrize("text", ["0012399", "0017", "1e3", "-5", "0o17", "0x1F", "12.50"])
+def test_a_text_that_looks_like_a_number_is_quoted(text: str) -> None:
+    """PyYAML reads YAML 1.1; to readers of 1.2, such as those of JavaScript, 0012399 is the number 12399."""
+    assert as_yaml({"value": text}).endswith(f"value: '{text}'\n")

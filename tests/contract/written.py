@@ -79,10 +79,15 @@ class Written:
         return [f"{address} {error.instance_path}: {error.message[:300]}" for error in validator.iter_errors(value)]
 
 
+def load(file: Path) -> Json:
+    """By libyaml where it is there: ten times as fast."""
+    document: Json = yaml.load(file.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return document
+
+
 def read_contract() -> Written:
-    read = {file.name: file.read_text("utf-8") for file in FOLDER.iterdir()}
-    gateway, platform = (yaml.safe_load(read[name]) for name in ("gateway.yaml", "platform.yaml"))
-    r4 = json.loads(read["r4.schema.json"])
+    gateway, platform = (load(FOLDER / name) for name in ("gateway.yaml", "platform.yaml"))
+    r4 = json.loads((FOLDER / "r4.schema.json").read_text("utf-8"))
     named = {"gateway.yaml": gateway, "platform.yaml": platform, "r4.schema.json": r4}
     return Written(gateway, platform, jsonschema_rs.Registry([(AT + name, one) for name, one in named.items()]))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from gateway import changes
 from gateway.platform import models
@@ -37,3 +37,9 @@ def test_every_operation_takes_and_gives_a_model_with_an_example() -> None:
                 name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
                 assert contract["components"]["schemas"][name]["examples"], (path, method)
     assert len(contract["paths"]) == 12
+
+
+@pytest.mark.parametrize("moment", [0, 0.5, "0.5", "-86400", "1772443800"])
+def test_a_number_is_no_date_and_time(moment: object) -> None:
+    with pytest.raises(ValidationError, match="not a date and time"):
+        TypeAdapter(changes.Moment).validate_python(moment)

@@ -6,6 +6,7 @@ python -m tools.contract --check   exits 1 when the gateway does not do what it 
 
 import argparse
 import asyncio
+import re
 import sys
 from difflib import unified_diff
 from itertools import islice
@@ -40,14 +41,20 @@ def contract() -> dict[str, str]:
     }
 
 
+# A number to YAML 1.2, and to PyYAML, which speaks 1.1, perhaps a text: 0098765 is a ClientID.
+NUMBER = re.compile(r"[-+]?(\d+|0o[0-7]+|0x[0-9a-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
+
+
 class PlainYaml(yaml.SafeDumper):
-    """Without anchors, and with longer texts as blocks."""
+    """Without anchors, with longer texts as blocks, and with texts that look like numbers quoted."""
 
     def ignore_aliases(self, _data: object) -> bool:
         return True
 
     def words(self, text: str) -> yaml.ScalarNode:
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+        return self.represent_scalar(
+            "tag:yaml.org,2002:str", text, style="|" if "\n" in text else "'" if NUMBER.fullmatch(text) else None
+        )
 
 
 PlainYaml.add_representer(str, PlainYaml.words)

@@ -57,6 +57,13 @@ SCOPES = [
     (ToTrace, TRACE),
     (ToUnmask, UNMASK),
 ]
+IN_PATHS = {
+    "referral_id": "The referral's `id`; its Task has the same.",
+    "prescription_id": "The `id` of one of the referral's `prescriptions`.",
+    "question_id": "The `id` of a question about who is who.",
+    "delivery_id": "The `id` of an update on its way to one destination; its `webhook-id`, too.",
+    "destination_id": "The `id` of a destination, as registered.",
+}
 ANYWHERE = {
     "500": "Our fault. Send the same request again, with its X-Request-Id; it is stored once at most.",
     "503": "The database is gone, or others changed the same. Nothing was kept; send it again after Retry-After.",
@@ -165,6 +172,8 @@ def _say(document: Json, operation: Json, route: APIRoute) -> None:
     if "412" in responses:
         parameters.append({"$ref": "#/components/parameters/If-Match"})
     for parameter in parameters:
+        if parameter.get("in") == "path":
+            parameter.setdefault("description", IN_PATHS[parameter["name"]])
         given = parameter.get("schema", {})
         if {"type": "null"} in given.get("anyOf", []):  # an address cannot say null
             parameter["schema"] = next(one for one in given["anyOf"] if one != {"type": "null"})
@@ -207,6 +216,9 @@ def _filled(document: Json, told: Iterable[Exchange]) -> Json:
             _show_headers(document, response, SHARED)
     for response in components["responses"].values():
         _show_headers(document, response, SHARED)
+    used = json.dumps([document["paths"], components["responses"], document["webhooks"]])
+    headers = components["headers"]
+    components["headers"] = {name: one for name, one in headers.items() if f'/headers/{name}"' in used}
     whole = document | {"servers": both["servers"]}
     return {name: whole[name] for name in ORDER if name in whole}
 
@@ -246,7 +258,8 @@ def _show(document: Json, one: Exchange) -> None:
         for part in [*operation.get("parameters", []), *document["paths"][asked.path].get("parameters", [])]:
             parameter = resolved(document, part)
             if parameter["name"] in values:
-                parameter.setdefault("example", values[parameter["name"]])
+                value = values[parameter["name"]]
+                parameter.setdefault("example", [value] if parameter["schema"].get("type") == "array" else value)
 
 
 def _how_it_was_sent(one: Exchange) -> Json:

@@ -10,15 +10,14 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import Route
 from tools.contract.documents import Json, operations_of, resolved
 
-from gateway.fhir.messages import take_post_only
 from gateway.fhir.metadata import capability_statement
+from gateway.fhir.routes import REFUSING
 from gateway.fhir.search.everything import KNOWN
-from gateway.fhir.terminology import SEARCHED, TYPES, refuse
+from gateway.fhir.terminology import SEARCHED, TYPES
 from gateway.fhir.translate import TEXTS
 from gateway.search import belongs_by
 from gateway.search.query import RESULT, SILENT
 
-REFUSING = (refuse, take_post_only)  # endpoints that answer 405, in better words than Starlette's
 PAGING = {"_page", "_format"}
 OTHERS = "others"  # stands for the parameters of single types, which its description lists
 
@@ -30,18 +29,17 @@ def served(app: FastAPI) -> set[tuple[str, str]]:
         for route in app.routes
         if isinstance(route, Route) and not route.path.startswith(("/app/", "/launch", "/docs"))  # pages are for people
         for method in route.methods or ()
-        if method != "HEAD" and _endpoint(route, method) not in REFUSING
+        if method != "HEAD" and _endpoint(route, method) not in {None, *REFUSING}
     }
     # Included routers do not list their routes; their description does.
     return plain | operations_of(get_openapi(title="", version="", routes=app.routes)).keys()
 
 
-def _endpoint(route: Route, method: str) -> Callable[..., Any]:
-    """The one that answers this method, where a route has one for each."""
-    if not inspect.isfunction(route.endpoint):
-        return route.endpoint
-    by_method: dict[str, Callable[..., Any]] = inspect.getclosurevars(route.endpoint).nonlocals.get("endpoints", {})
-    return by_method.get(method, route.endpoint)
+def _endpoint(route: Route, method: str) -> Callable[..., Any] | None:
+    """The one that answers this method, where a route has one for each; None where it refuses the method."""
+    closed = inspect.getclosurevars(route.endpoint).nonlocals if inspect.isfunction(route.endpoint) else {}
+    by_method: dict[str, Callable[..., Any]] | None = closed.get("endpoints")
+    return route.endpoint if by_method is None else by_method.get(method)
 
 
 def gaps(app: FastAPI, *documents: Json) -> list[str]:

@@ -19,7 +19,8 @@ Every request that the contract (openapi/) shows, with the ids handed on by scri
 
 Set `baseUrl`, and for each client either its key (`epr_client`, `epr_kid`, and `epr_key`: the private key as PEM; the
 same for `platform`, `operator` and `investigator`), with which the folder *Sign in* gets a token, or a token itself
-(`epr_token`, from `gateway token --client demo-epr`). For the cards: `cds_issuer`, `cds_kid`, `cds_key`. Keys are EC, on P-384.
+(`epr_token`, from `gateway token --client demo-epr`). For the cards: `cds_issuer`, `cds_kid`, `cds_key`. Keys are EC,
+on P-384.
 
 Run the whole collection and it goes by the numbers, from one folder to another, as one story: a referral by each way
 in, worked on to its end. It wants a gateway that never heard it (a new database), with the worker off. A single

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,12 +16,14 @@ from gateway.fhir.patch import patch
 from gateway.fhir.read import read_resource, read_version
 from gateway.fhir.search import everything, search, search_by_post, search_patient, search_patient_by_post
 from gateway.fhir.subscriptions import read_events, read_status, read_statuses
-from gateway.fhir.terminology import terminology_routes
+from gateway.fhir.terminology import refuse, terminology_routes
 from gateway.fhir.transaction import transaction
 from gateway.fhir.update import update, update_by_condition
 from gateway.fhir.validate import validate
 
 BASE = "/FHIR/R4"
+METHODS = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+REFUSING = (refuse, take_post_only)  # they answer 405, in words of their own
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -59,13 +62,19 @@ def add_fhir_routes(app: FastAPI) -> None:
     ]:
         served.setdefault(path, {})[method] = endpoint
     for path, endpoints in served.items():
-        app.add_route(path, _by_method(endpoints), methods=list(endpoints))
+        app.add_route(path, _by_method(endpoints), methods=list(METHODS))
 
 
 def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
-    """One route an address, so that a 405 tells all its methods in Allow. Starlette sends a HEAD where GET goes."""
+    """One route an address, for all methods: else `PUT .../metadata` would go on to the address of any type's PUT, and
+    Allow would tell that one's methods. Starlette sends a HEAD where GET goes."""
+    taken = {method for method, endpoint in endpoints.items() if endpoint not in REFUSING}
+    allow = ", ".join(sorted(taken | ({"HEAD"} if "GET" in taken else set())))
 
     async def answer(request: Request) -> Response:
-        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+        endpoint = endpoints.get("GET" if request.method == "HEAD" else request.method)
+        if endpoint is None:
+            raise HTTPException(405, headers={"Allow": allow})
+        return await endpoint(request)
 
     return answer
