@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -99,13 +100,15 @@ class Shell:
             timer.cancel()
         raise Failed(f"{name} fails:\n{commands}\nIt printed:\n{''.join(printed)}")
 
+    def make_room(self, address: str) -> None:
+        """What the document has left running at this address gets a port of its own."""
+        self._told[urlsplit(address).netloc] = f"127.0.0.1:{free_port()}"
+
     def leave_running(self, block: str, name: str, address: str) -> None:
-        """Starts what serves at the address, on a port of its own, for the rest of the document. Raises Failed when
-        it does not come up."""
-        port, own = urlsplit(address).port, str(free_port())
-        self._told[f"127.0.0.1:{port}"] = f"127.0.0.1:{own}"
-        said = block.strip().replace(f"--port {port}", f"--port {own}")
-        command = said if f"--port {own}" in said else f"{said} --port {own}"
+        """Starts what serves at the address, for the rest of the document. Raises Failed when it does not come up."""
+        port, own = urlsplit(address).port, urlsplit(self.here(address)).port
+        command, said = re.subn(rf"\b{port}\b", str(own), block.strip())
+        command = command if said else f"{command} --port {own}"
         self.type(f"{command} >left-running.log 2>&1 &\n", name)
         until = time.monotonic() + SECONDS
         while True:
