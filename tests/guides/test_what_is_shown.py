@@ -1,9 +1,13 @@
 """What the documents show is what the product takes, and their links lead somewhere."""
 
+import re
+
 import pytest
-from tests.guides.blocks import READ, Block, blocks_of, documents
+from tests.guides.blocks import READ, ROOT, Block, blocks_of, documents
 from tests.guides.links import lost_links
 from tests.guides.shapes import mistakes_in
+
+from gateway.lifecycle import REFERRAL_MOVES
 
 SHOWN = [block for name in documents() for block in blocks_of(name) if block.language in READ and not block.mark]
 
@@ -32,3 +36,17 @@ def test_what_is_wrong_is_told(text: str, told: str) -> None:
 @pytest.mark.parametrize("document", documents())
 def test_links_lead_somewhere(document: str) -> None:
     assert list(lost_links(document)) == []
+
+
+def test_the_moves_of_a_platform_are_those_of_the_table() -> None:
+    told = re.findall(
+        r"^\| `([a-z-]+)` \| (`.+`) \|$", (ROOT / "docs/connect-a-platform.md").read_text("utf-8"), re.MULTILINE
+    )
+    may = {
+        status: [to for to, actors in moves.items() if "referral_handler" in actors]
+        for status, moves in REFERRAL_MOVES.items()
+    }
+
+    assert {status: re.findall(r"`([a-z-]+)`", moves) for status, moves in told} == {
+        status: moves for status, moves in may.items() if moves
+    }
