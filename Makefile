@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := .venv/.run
 DEV := .venv/.dev
+NPM := tools/npm/node_modules/.package-lock.json
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -20,13 +21,19 @@ $(DEV): $(RUN) requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(NPM): tools/npm/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  echo "Adding what checks need from npm ..." && \
+	  npm ci --prefix tools/npm --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
+	else echo "npm is absent: tests that need it are skipped"; fi
+
 demo: $(RUN) ## Two referrals, all the way round, as it happens
 	@$(BIN)/gateway demo
 
 serve: $(RUN) ## Gateway on 127.0.0.1:8000 and mock RiO on 127.0.0.1:8001, with demo data
 	@$(BIN)/gateway serve --demo
 
-test: $(DEV) ## All tests, on SQLite and PostgreSQL
+test: $(DEV) $(NPM) ## All tests, on SQLite and PostgreSQL
 	@$(BIN)/pytest -n auto
 
 check: $(DEV) ## Format, lint, types, import rules, maps, contract
@@ -34,7 +41,7 @@ check: $(DEV) ## Format, lint, types, import rules, maps, contract
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/gateway check-maps
+	@$(BIN)/gateway maps check
 	@$(BIN)/python -m tools.contract --check
 	@$(BIN)/hadolint Dockerfile
 
@@ -65,6 +72,9 @@ subscriptions-table: $(DEV) ## Writes docs/subscriptions.md anew: FHIR Subscript
 contract: $(DEV) ## Writes openapi/ anew from the code
 	@$(BIN)/python -m tools.contract
 
+postman: $(DEV) $(NPM) ## Runs openapi/postman.json with newman against a new gateway; needs node and npm
+	@$(BIN)/pytest -q tests/postman
+
 migration: $(DEV) ## A migration from changed tables: make migration m="what changes"
 	@$(BIN)/python tools/new_migration.py "$(m)"
 
@@ -72,4 +82,4 @@ lock: $(DEV) ## Pins dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: help demo serve test check fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract migration lock
+.PHONY: help demo serve test check fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract postman migration lock

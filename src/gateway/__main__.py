@@ -20,7 +20,7 @@ from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
 from gateway.commands import destinations as destination_commands
-from gateway.commands.maps import check_mappings, show_unmapped_codes
+from gateway.commands import maps as map_commands
 from gateway.commands.mock_rio import mock_rio
 from gateway.commands.rehearse import rehearse
 from gateway.commands.replay import replay
@@ -40,8 +40,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(replay)
 app.command()(rehearse)
 app.command("mock-rio")(mock_rio)
-app.command("check-maps")(check_mappings)
-app.command("unmapped-codes")(show_unmapped_codes)
+app.add_typer(map_commands.app, name="maps")
 app.add_typer(destination_commands.app, name="destinations")
 
 KEYS = Path("var/keys")

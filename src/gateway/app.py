@@ -23,6 +23,7 @@ from gateway.operations import routes as operations
 from gateway.parties import Directory
 from gateway.platform import identity
 from gateway.platform.routes import router
+from gateway.reference import add_reference_pages
 from gateway.referrals import Judged
 from gateway.security import Gatekeeper, Seal, token_endpoint, token_secret
 from gateway.settings import Settings
@@ -94,6 +95,7 @@ def build_app(settings: Settings) -> FastAPI:
     add_live_routes(app)
     add_refer_pages(app)
     add_team_pages(app)
+    add_reference_pages(app)
     app.add_middleware(Again)
     app.add_middleware(Audit)
     add_cds_hooks(app)

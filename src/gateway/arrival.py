@@ -9,6 +9,7 @@ from gateway.settings import Settings
 from gateway.sources import Known
 from gateway.store.engine import Store
 from gateway.store.resources import Resource
+from mappings.translate import PACKAGED, Maps
 
 Json = dict[str, Any]
 
@@ -21,6 +22,7 @@ class Gateway:
     store: Store
     directory: Directory
     trial: bool = False  # what arrives is judged as ever, and not stored: accept raises Judged
+    maps: Maps = PACKAGED  # what it translates by; others only when maps are compared
 
 
 @dataclass

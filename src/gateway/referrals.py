@@ -71,6 +71,14 @@ class Judged(Exception):
         self.accepted = accepted
 
 
+class Untenable(Rejected):
+    """The profile refuses this referral; this is how it would have read."""
+
+    def __init__(self, translated: Translated) -> None:
+        super().__init__(issues=translated.findings)
+        self.translated = translated
+
+
 async def accept(
     gateway: Gateway,
     caller: Caller,
@@ -202,7 +210,7 @@ def received_rows(caller: Caller, context: RequestContext, received: Received, s
 
 
 def _translate(gateway: Gateway, caller: Caller, arrival: Arrival, asked: Asked, at: datetime) -> Translated:
-    """Raises Rejected with every finding when one of them is an error."""
+    """Raises Untenable with every finding when one of them is an error."""
     translated = translate(
         gateway,
         caller.organisation,
@@ -215,7 +223,7 @@ def _translate(gateway: Gateway, caller: Caller, arrival: Arrival, asked: Asked,
         arrival.addressed_to,
     )
     if any(issue.severity == "error" for issue in translated.findings):
-        raise Rejected(issues=translated.findings)
+        raise Untenable(translated)
     return translated
 
 

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
         default=10,
         description="How old what a process knows of parties may be; a FHIR Subscription is active after that.",
     )
+    dialects_folder: Path | None = Field(
+        default=None,
+        description="A folder of your own dialects (NAME.json, see docs/write-a-map.md), beside those that come along.",
+    )
     worker: bool = Field(
         default=True, description="Whether `gateway serve` also delivers; off where `gateway work` runs alone."
     )

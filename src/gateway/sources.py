@@ -5,9 +5,10 @@ from typing import Any
 
 from gateway.store.resources import Resource
 from mappings.consent import Judgement, judge
+from mappings.conversions import nhs_number
 from mappings.current import current
 from mappings.systems import NHS_NUMBER, canonical
-from mappings.to_referral import Sources, nhs_number
+from mappings.to_referral import Sources
 
 Json = dict[str, Any]
 Known = dict[str, Json]  # Type/id (or, in a message, the sender's own name) -> resource

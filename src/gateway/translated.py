@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.arrival import Gateway
+from gateway.dialects import translator_of
 from gateway.errors import Issue
 from gateway.ids import instant
 from gateway.profile import Sent, check_referral
@@ -62,11 +63,14 @@ def translate(
 ) -> Translated:
     """Gathers what the request refers to, translates it and holds it against the profile; decides nothing.
 
-    `places` says where resources stood in what was received (`Asked.at`), `addressed_to` whom a message named.
+    `places` says where resources stood in what was received (`Asked.at`), `addressed_to` whom a message named. Raises
+    Unavailable when the organisation's dialect cannot be read: translated without it, codes would be lost.
     """
     today = instant(at)[:10]
     sources = gather(known, service_request, task, route, today)
-    translation = referral_from(sources)
+    agreed = gateway.directory.organisation(organisation) or {}
+    by = translator_of(gateway.maps, gateway.settings.dialects_folder, agreed)
+    translation = referral_from(sources, by)
     hub_names, hub_wanted = _addressed(sources, addressed_to), translation.referral.get("requested_hub")
     sent = Sent(
         translation.referral,
@@ -77,7 +81,6 @@ def translate(
         addressed=bool(hub_names or hub_wanted),
         hub_known=gateway.directory.named_hub(hub_names, hub_wanted) is not None,
     )
-    agreed = gateway.directory.organisation(organisation) or {}
     number_check = agreed.get("nhs_number_check") or gateway.settings.nhs_number_check
     findings = [placed_at(issue, places) for issue in check_referral(sent, agreed.get("rules", {}), number_check)]
     return Translated(sources, translation, findings, hub_names, hub_wanted)

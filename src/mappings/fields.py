@@ -64,7 +64,8 @@ class Filled:
 def compile_rows(
     rows: list[Json], maps: Callable[[str], CodeMap], converts: Mapping[str, Convert], constants: Mapping[str, str]
 ) -> tuple[Row, ...]:
-    """Makes a map ready to run. Raises ValueError for an expression outside the subset, OSError for an unknown map."""
+    """Makes a map ready to run. Raises ValueError for an expression outside the subset, LookupError for
+    a map that is not there."""
     targets: set[str] = set()
 
     def compile_row(row: Json) -> Row:

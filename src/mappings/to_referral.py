@@ -1,27 +1,29 @@
 """FHIR resources of one referral -> the Elemental-style Referral, with the trace of where each field came from.
 
-What comes from where stands in `maps/referral.fields.json`; here are only the few conversions that a code map cannot
-say. Nothing in an R4-valid resource makes this raise: what is not understood is listed in `Translation.unknown`.
+What comes from where stands in `maps/referral.fields.json`, and in dialects; here is what their expressions start from.
+Nothing in an R4-valid resource makes this raise: what is not understood is listed in `Translation.unknown`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mappings.consent import Judgement
-from mappings.fields import Filled, Row, compile_rows, fill
+from mappings.fields import Filled, Row, fill
 from mappings.form.told import is_answered, is_told
-from mappings.systems import NHS_NUMBER, ODS_ORGANISATION, ODS_SITE, canonical, is_nhs_number_system, pattern
-from mappings.translate import code_map, names, read, vocabulary_at
-from mappings.words import answer_in_words, concept_in_words, name_in_full, resource_in_words
+from mappings.systems import is_nhs_number_system
+from mappings.translate import CodeMap
+from mappings.translator import FIELDS, STANDARD, Translator
 
 Json = dict[str, Any]
 
-FIELDS = "referral"
 NUMBER_STATUS = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus"
 VOUCHED = {"01": 0, "02": 1}  # NHS number status: present and verified, present but not traced
-# %names that the map's expressions may use besides resources: any spelling of a system.
-CONSTANTS = {"nhsNumber": pattern(NHS_NUMBER), "odsCode": pattern(ODS_ORGANISATION, ODS_SITE)}
+# What the expressions of a field map may start from: see `roots_of`.
+ROOTS = frozenset({
+    "Patient", "ServiceRequest", "Task", "Consent", "PractitionerRole", "Practitioner", "Organization", "%performer",
+    "%practice", "%supporting", "%reasons", "%decision", "%form", "%documents", "%references", "%route",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,25 +64,27 @@ class Translation:
     map_versions: dict[str, str]
 
 
-def referral_from(sources: Sources) -> Translation:
+def referral_from(sources: Sources, by: Translator = STANDARD) -> Translation:
     """Translates one referral. Keys without a value are left out, except person, referrer and reasons."""
     filled = Filled(values={"person": {}, "referrer": {"organisation": {}}})
-    fill(ROWS, roots_of(sources), filled, filled.values)
+    fill(by.rows, roots_of(sources, by), filled, filled.values)
     filled.values.setdefault("reasons", [])
-    missing = [row.target for row in ROWS if row.required and not _filled(filled.values, row)]
-    return Translation(filled.values, filled.rows, list(filled.unknown.values()), missing, MAP_VERSIONS)
+    missing = [row.target for row in by.rows if row.required and not _filled(filled.values, row)]
+    return Translation(filled.values, filled.rows, list(filled.unknown.values()), missing, dict(by.versions))
 
 
-def explain(rows: list[list[str]], map_versions: Mapping[str, str]) -> list[dict[str, str | None]]:
+def explain(
+    rows: list[list[str]], map_versions: Mapping[str, str], by: Translator = STANDARD
+) -> list[dict[str, str | None]]:
     """The stored trace in full: {"target", "source", "row", "map", "version", "note"} for each field that was filled.
 
     `map` is the code map that was applied, or the field map. Versions are those of the day the referral came in; a
-    note is that of the row as it stands now, None when the row is gone.
+    note is that of the row as it stands now (in `by`), None when the row is gone.
     """
     explained: list[dict[str, str | None]] = []
     places: dict[str, str] = {}
     for target, source, row_id in rows:
-        row = ROWS_BY_ID.get(row_id, {})
+        row = by.documents.get(row_id, {})
         used = row["convert"] if row.get("convert") in map_versions else f"{FIELDS}.fields"
         place = places.get(target.rpartition(".")[0], "") + source if source.startswith(".") else source
         places[target] = place = place.removesuffix(".$this")
@@ -97,40 +101,13 @@ def explain(rows: list[list[str]], map_versions: Mapping[str, str]) -> list[dict
     return explained
 
 
-def nhs_number(value: Any) -> str:
-    """Its digits, without the spaces or hyphens it is often written with."""
-    return str(value).replace(" ", "").replace("-", "")
-
-
-def yes_when_true(value: Any) -> str | None:
-    return "yes" if value is True else None
-
-
-def known_code(coding: Any) -> str | None:
-    """The code of a Coding, where it is one of our own vocabulary of that system."""
-    found = vocabulary_at(coding.get("system", ""))
-    return coding.get("code") if found and coding.get("code") in found.displays else None
-
-
-CONVERSIONS: dict[str, Callable[[Any], Any]] = {
-    "answer-in-words": answer_in_words,
-    "canonical-system": canonical,
-    "concept-in-words": concept_in_words,
-    "known-code": known_code,
-    "name-in-full": name_in_full,
-    "nhs-number": nhs_number,
-    "resource-in-words": resource_in_words,
-    "yes-when-true": yes_when_true,
-}
-
-
-def roots_of(sources: Sources) -> dict[str, list[Any]]:
+def roots_of(sources: Sources, by: Translator = STANDARD) -> dict[str, list[Any]]:
     """What each name that the map's expressions start from stands for."""
     forms = [one for one in sources.supporting if is_answered(one)]
     beside = [sources.service_request, *_one(sources.consent), *sources.supporting]
     told = [one for one in forms if is_told(one, beside)]
     return {
-        "Patient": [verified_first(sources.patient)] if sources.patient else [],
+        "Patient": [verified_first(sources.patient, by.number_status)] if sources.patient else [],
         "ServiceRequest": _one(sources.service_request),
         "Task": _one(sources.task),
         "Consent": _one(sources.consent),
@@ -150,19 +127,19 @@ def roots_of(sources: Sources) -> dict[str, list[Any]]:
     }
 
 
-def verified_first(patient: Json) -> Json:
+def verified_first(patient: Json, statuses: CodeMap = STANDARD.number_status) -> Json:
     """The Patient, with the NHS number that is best vouched for before all other identifiers when there are several: a
     number and the status beside it must be read from one and the same identifier."""
     identifiers = patient.get("identifier", [])
     if sum(is_nhs_number_system(one.get("system")) for one in identifiers) < 2:
         return patient
-    return patient | {"identifier": sorted(identifiers, key=_doubtfulness)}
+    return patient | {"identifier": sorted(identifiers, key=lambda one: _doubtfulness(one, statuses))}
 
 
-def _doubtfulness(identifier: Json) -> int:
+def _doubtfulness(identifier: Json, statuses: CodeMap) -> int:
     told = (one for one in identifier.get("extension", []) if one.get("url") == NUMBER_STATUS)
     stated: Json = next(told, {})
-    found = code_map("nhs-number-status").concept(stated.get("valueCodeableConcept"))
+    found = statuses.concept(stated.get("valueCodeableConcept"))
     is_number = is_nhs_number_system(identifier.get("system")) and "value" in identifier
     return VOUCHED.get(found.code or "", len(VOUCHED)) if is_number and found else len(VOUCHED)
 
@@ -186,19 +163,3 @@ def _filled(values: Any, row: Row) -> bool:
     for name in row.path:
         values = values.get(name) or {}
     return bool(values)
-
-
-def _rows_by_id(rows: list[Json]) -> dict[str, Json]:
-    return {row["id"]: row for row in rows} | {
-        id_: inner for row in rows for id_, inner in _rows_by_id(row.get("each", [])).items()
-    }
-
-
-MAP: Json = read(FIELDS, "fields")
-ROWS = compile_rows(MAP["rows"], code_map, CONVERSIONS, CONSTANTS)
-ROWS_BY_ID = _rows_by_id(MAP["rows"])
-MAP_VERSIONS: dict[str, str] = {f"{FIELDS}.fields": MAP["version"]} | {
-    row["convert"]: code_map(row["convert"]).version
-    for row in ROWS_BY_ID.values()
-    if row.get("convert") in names("ConceptMap")
-}

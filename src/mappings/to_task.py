@@ -130,7 +130,7 @@ def _business_status(business: Target, standing: Json) -> Json:
 
 def _known(target: Target | None, standing: Json) -> Target:
     if target is None:
-        raise ValueError(f"The status {standing['status']} has no row in the status maps. Run `gateway check-maps`.")
+        raise ValueError(f"The status {standing['status']} has no row in the status maps. Run `gateway maps check`.")
     return target
 
 

@@ -60,13 +60,6 @@ def test_no_token_without_a_gateway(here: Path) -> None:
     assert "No token" in output
 
 
-def test_the_maps_have_no_gaps(here: Path) -> None:
-    code, output = run("check-maps", "--table")
-
-    assert code == 0
-    assert "person-birth-date" in output
-
-
 def test_codes_that_no_map_knows_are_listed(here: Path) -> None:
     run("migrate")
     row = ("XND01", "https://codes.northdale.example/reasons", "RR17", "r1", "2026-03-02 09:30:00.000000")
@@ -76,8 +69,15 @@ def test_codes_that_no_map_knows_are_listed(here: Path) -> None:
         )
     database.close()
 
-    code, output = run("unmapped-codes", "--since", "2026-03-02")
+    code, output = run("maps", "unmapped", "--since", "2026-03-02")
 
     assert code == 0
     assert output.splitlines()[1].split() == [row[1], "RR17", "1", "2026-03-02", "XND01"]
-    assert "RR17" not in run("unmapped-codes", "--since", "2026-03-03")[1]
+    assert "RR17" not in run("maps", "unmapped", "--since", "2026-03-03")[1]
+
+
+def test_no_codes_are_listed_of_a_database_that_is_not_there(here: Path) -> None:
+    code, output = run("maps", "unmapped")
+
+    assert (code, output) == (2, "There is no database var/gateway.db. Set GATEWAY_DATABASE_URL.\n")
+    assert list(here.iterdir()) == []

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from mappings.conversions import CONSTANTS
 from mappings.fhirpath import Expression, compile_expression
 from mappings.fields import Row
-from mappings.to_referral import CONSTANTS, ROWS, roots_of
+from mappings.to_referral import roots_of
+from mappings.translator import STANDARD
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its parser library's
@@ -91,7 +93,7 @@ def items(row: Row, nodes: list[Any]) -> Iterator[tuple[Expression, list[Any]]]:
 
 def test_every_expression_of_the_map_means_what_fhirpath_says(example: Any) -> None:
     roots = roots_of(example.sources)
-    for row in ROWS:
+    for row in STANDARD.rows:
         for expression in row.sources:
             nodes = roots[expression.root]
             found = expression.run(nodes) if nodes else []

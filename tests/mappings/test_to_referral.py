@@ -9,7 +9,8 @@ import pytest
 
 from mappings.consent import Judgement
 from mappings.referral import Referral
-from mappings.to_referral import MAP_VERSIONS, Sources, explain, referral_from
+from mappings.to_referral import Sources, explain, referral_from
+from mappings.translator import STANDARD
 
 Json = dict[str, Any]
 
@@ -56,7 +57,7 @@ def test_the_trace_of_a_coded_reason(examples: Any) -> None:
         "source": "ServiceRequest.reasonCode[1]",
         "row": "reason-domain",
         "map": "referral-reason",
-        "version": MAP_VERSIONS["referral-reason"],
+        "version": STANDARD.versions["referral-reason"],
         "note": "One of the 24 domains. Words without a code are never guessed at: "
         "the domain stays empty and the advisor sees the words.",
     }

@@ -16,6 +16,7 @@ from tools.contract.documents import Drift, Json, fhir_door, platform_door
 from tools.contract.r4 import r4_schemas
 from tools.contract.served import gaps
 from tools.contract.story import tell
+from tools.postman import collection
 
 from gateway.telemetry import set_up_logging
 
@@ -31,7 +32,12 @@ def contract() -> dict[str, str]:
     gateway, platform = fhir_door(app, told), platform_door(app, told)
     if found := gaps(app, gateway, platform):
         raise Drift("\n".join(found))
-    return {"gateway.yaml": as_yaml(gateway), "platform.yaml": as_yaml(platform), "r4.schema.json": r4_schemas()}
+    return {
+        "gateway.yaml": as_yaml(gateway),
+        "platform.yaml": as_yaml(platform),
+        "r4.schema.json": r4_schemas(),
+        "postman.json": collection({"fhir": gateway, "platform": platform}),
+    }
 
 
 class PlainYaml(yaml.SafeDumper):

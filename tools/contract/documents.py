@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from tools.contract.pushed import bars_message, signed_event, the_task
-from tools.contract.telling import Exchange
+from tools.contract.telling import MADE, Exchange
 
 from adapters.webhook.events import CLOUD_EVENT
 from gateway.fhir.metadata import capability_statement
@@ -194,7 +194,9 @@ def _filled(document: Json, told: Iterable[Exchange]) -> Json:
     for operation in operations_of(document).values():
         operation["responses"] = dict(sorted(operation["responses"].items()))
         given = operation.get("parameters", [])
-        operation["parameters"] = [*given, *({"$ref": f"#/components/parameters/{name}"} for name in SHARED)]
+        said = {one.get("name") for one in given}
+        shared = [{"$ref": f"#/components/parameters/{name}"} for name in SHARED if name not in said]
+        operation["parameters"] = [*given, *shared]
         for response in operation["responses"].values():
             _show_headers(document, response, SHARED)
     for response in components["responses"].values():
@@ -224,6 +226,8 @@ def _show(document: Json, one: Exchange) -> None:
         said = f"{one.status} {one.media_type}"
         raise Drift(f"{asked.method} {asked.path} answered {said}, which is not described.") from None
     _show_headers(document, response, one.headers)
+    if operation and one.status < 300 and (one.name or asked.method != "GET"):
+        operation.setdefault("x-requests", []).append(_how_it_was_sent(one))
     if not one.name:
         return
     if answers:
@@ -237,6 +241,41 @@ def _show(document: Json, one: Exchange) -> None:
             parameter = resolved(document, part)
             if parameter["name"] in values:
                 parameter.setdefault("example", values[parameter["name"]])
+
+
+def _how_it_was_sent(one: Exchange) -> Json:
+    """What an example of OpenAPI cannot say of its request: when in the story, by which client, where to, with which
+    headers. A step between, which is no example, has its body here, and what it `gives`: the ids of its answer, by
+    JSON Pointer. `gateway.reference` makes code of these, and `tools.postman` a collection."""
+    asked = one.request
+    # The media type stands in requestBody; a signature is good once, and security says that one is needed.
+    headers = {
+        name: value for name, value in (asked.given or {}).items() if name not in {"Content-Type", "Authorization"}
+    }
+    said = {"as": asked.client, "at": asked.at, "query": asked.query, "headers": headers}
+    if not one.name:
+        said |= {"body": asked.body, "gives": _new_ids(one)}
+    named = {"example": one.name} if one.name else {}
+    return {"step": one.step} | named | {name: value for name, value in said.items() if value}
+
+
+def _new_ids(one: Exchange) -> dict[str, str]:
+    """JSON Pointer -> id, for each id of ours that the answer has, and the request had not: where it is first."""
+    found: dict[str, str] = {}
+    for place, text in _texts(one.answer):
+        for made in MADE.finditer(text):
+            if made["id"] and made["id"] not in {*found.values()} and made["id"] not in str(one.request):
+                found[place] = made["id"]
+    return found
+
+
+def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """(JSON Pointer, text) of all texts inside."""
+    if isinstance(value, str):
+        yield place, value
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield from _texts(inner, f"{place}/{step}")
 
 
 def _name(content: Json, one: Exchange, value: Any) -> None:

@@ -28,7 +28,7 @@ def served(app: FastAPI) -> set[tuple[str, str]]:
     plain = {
         (method, route.path.rstrip("/"))
         for route in app.routes
-        if isinstance(route, Route) and not route.path.startswith(("/app/", "/launch"))  # pages are for people
+        if isinstance(route, Route) and not route.path.startswith(("/app/", "/launch", "/docs"))  # pages are for people
         for method in route.methods or ()
         if method != "HEAD" and _endpoint(route, method) not in REFUSING
     }

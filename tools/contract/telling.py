@@ -51,7 +51,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its answer; `name` and `summary` are its own in the contract, where nothing without a name is."""
+    """A request and its answer; `name` and `summary` are its own in the contract, where nothing without a name is.
+    `step` is its place in the story."""
 
     name: str
     summary: str
@@ -60,6 +61,7 @@ class Exchange:
     answer: Any
     media_type: str
     headers: frozenset[str] = frozenset()
+    step: int = 0
 
 
 class Teller:
@@ -99,9 +101,9 @@ class Teller:
         name, _, summary = title.partition(": ")
         if not name and response.is_error:
             raise RuntimeError(f"{request} was refused: {answer}")
-        self.told.append(
-            Exchange(name, summary, asked, response.status_code, answer, media_type, frozenset(response.headers))
-        )
+        headers = frozenset(response.headers)
+        status, step = response.status_code, len(self.told) + 1
+        self.told.append(Exchange(name, summary, asked, status, answer, media_type, headers, step))
         return answer
 
 

@@ -12,10 +12,13 @@ from pydantic import AfterValidator, Field
 
 from adapters.source.address import check_base
 from adapters.tls import Tls
+from gateway.dialects import DialectError, translator_for
 from gateway.parties.destinations import Destination, Secret
 from gateway.parties.words import Id, Name, OdsCode, OutwardCode, Party, System, Token, shaped
 from gateway.profile import CONFIGURABLE, RULES
 from gateway.scopes import permissions
+from gateway.settings import settings
+from mappings.translate import PACKAGED
 from mappings.vocabularies import CodeOf, PrescriptionKind
 
 
@@ -32,6 +35,14 @@ def _name_rules(rules: dict[str, str]) -> dict[str, str]:
         what = "is the same for every sender" if fixed else "is no rule of the profile"
         raise ValueError(f"{key[:40]} {what}; the rules that may be set are {', '.join(sorted(CONFIGURABLE))}")
     return rules
+
+
+def _is_dialect(name: str) -> str:
+    try:
+        translator_for(PACKAGED, settings().dialects_folder, name)
+    except DialectError as trouble:
+        raise ValueError(str(trouble)) from None
+    return name
 
 
 def _is_public_key(jwk: dict[str, Any]) -> dict[str, Any]:
@@ -129,6 +140,8 @@ class Organisation(Party):
     # Which findings refuse its referrals and which only warn, where that is not as in docs/profile.md.
     rules: Annotated[dict[str, Literal["error", "warning"]], AfterValidator(_name_rules)] = {}
     nhs_number_check: Literal["reject", "warn", "off"] | None = None  # None: as GATEWAY_NHS_NUMBER_CHECK says
+    # How its EPR speaks, where that is not as the standard maps expect (docs/write-a-map.md).
+    dialect: Annotated[Name, AfterValidator(_is_dialect)] | None = None
 
 
 class Advisor(Party):

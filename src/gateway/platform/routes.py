@@ -120,7 +120,8 @@ async def list_deliveries(exchange: ToReadDeliveries, referral_id: str) -> Respo
 @router.get("/referrals/{referral_id}/trace", response_model=Trace, responses=REFUSALS)
 async def read_trace(exchange: ToRead, referral_id: str) -> Response:
     """Says why: for each field of the referral the element received and the row of the map; and each unknown code."""
-    return _json(show_trace(await exchange.stored(referral_id)))
+    stored = await exchange.stored(referral_id)
+    return _json(show_trace(stored, exchange.gateway.settings.dialects_folder))
 
 
 @router.post("/referrals/{referral_id}/transitions", response_model=ReferralView, responses=CHANGE_REFUSALS)

@@ -4,15 +4,16 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from gateway.dialects import explain_trace
 from gateway.errors import BadRequest
 from gateway.ids import instant
 from gateway.lifecycle import Actor, moves_from, needs_of
 from gateway.store.referrals import Stored
-from mappings.to_referral import explain
 
 Json = dict[str, Any]
 Row = Mapping[Any, Any]  # of the store, by column
@@ -74,9 +75,10 @@ def show_delivery(row: Row, attempts: Iterable[Row]) -> Json:
     }
 
 
-def show_trace(stored: Stored) -> Json:
+def show_trace(stored: Stored, dialects: Path | None) -> Json:
+    """`dialects` is the folder of GATEWAY_DIALECTS_FOLDER."""
     trace = orjson.loads(stored.row["trace"])
-    return {"fields": explain(trace["rows"], trace["maps"]), "unknown": trace["unknown"]}
+    return {"fields": explain_trace(trace, dialects), "unknown": trace["unknown"]}
 
 
 def _columns(row: Mapping[Any, Any], *names: str) -> Json:

@@ -6,8 +6,8 @@ from typing import Any
 from nhs_number import is_valid
 
 from gateway.profile.rules import Fault, Sent
+from mappings.conversions import nhs_number
 from mappings.systems import REFERENCE_SYSTEM, TASK_CODE, is_nhs_number_system
-from mappings.to_referral import nhs_number
 
 Json = dict[str, Any]
 

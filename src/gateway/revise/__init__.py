@@ -1,5 +1,6 @@
 """What the referrer changes later: further versions of what is stored, and what they mean for referrals."""
 
+from gateway.revise.amending import read_held
 from gateway.revise.cancelling import asks_to_cancel
 from gateway.revise.carrying_out import revise
 from gateway.revise.restricting import withhold_known
@@ -10,6 +11,7 @@ __all__ = [
     "Outdated",
     "asks_to_cancel",
     "read_again",
+    "read_held",
     "recall_refusals",
     "revise",
     "take_turn",

@@ -1,5 +1,6 @@
 """Translates a referral anew when something changed that it was translated from, and tells what is different."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,6 +43,21 @@ class Amended:
     def told(self) -> Json:
         """What the journal says: which fields, not what stands in them."""
         return {"fields": [one.field for one in self.applied.standing.amendments[-1].fields]}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a stored referral is translated from."""
+
+    organisation: str
+    known: Known
+    service_request: Resource
+    task: Resource
+    route: str
+
+    def translate(self, gateway: Gateway, places: dict[str, str], at: datetime) -> Translated:
+        request, task = self.service_request, self.task
+        return translate(gateway, self.organisation, self.known, request, task, self.route, at, places, [])
 
 
 async def amend_referral(
@@ -100,16 +116,22 @@ async def _translate(
     *,
     former: bool = False,
 ) -> Translated:
-    """By what is stored now; `former`: but for the ServiceRequest, of which the version before the last is taken."""
-    organisation, id_ = stored.row["organisation"], stored.row["service_request_id"]
+    held = await read_held(connection, stored.row, at, former=former)
+    return held.translate(gateway, places, at)
+
+
+async def read_held(connection: AsyncConnection, row: Mapping[Any, Any], at: datetime, *, former: bool = False) -> Held:
+    """What is stored now of a referral, a row of its table. `former`: but for the ServiceRequest, of which the version
+    before the last is taken."""
+    organisation, id_ = row["organisation"], row["service_request_id"]
     request = await _version(connection, organisation, "ServiceRequest", id_)
     if former:
         request = await _version(connection, organisation, "ServiceRequest", id_, request.version - 1)
     # What was said in the Task later is told as messages; it is no part of what was asked. A Task whose details were
     # fetched has earlier versions, from before there was a referral.
-    begun = select(event.c.number).filter_by(organisation=organisation, referral_id=stored.row["id"], type="submitted")
+    begun = select(event.c.number).filter_by(organisation=organisation, referral_id=row["id"], type="submitted")
     number = (await connection.execute(begun)).scalar_one()
-    task = await _version(connection, organisation, "Task", stored.row["id"], number)
+    task = await _version(connection, organisation, "Task", row["id"], number)
     task.content = as_sent(task.content)
     known: Known = await load_around(connection, organisation, [request.content, task.content])
     known |= {request.reference: request.content, task.reference: task.content}
@@ -118,10 +140,10 @@ async def _translate(
         roles = await naming(connection, organisation, "PractitionerRole", asker)
         loaded = await load(connection, organisation, roles)
         known |= loaded | await load_around(connection, organisation, loaded.values())
-    if patient := stored.row["patient_id"]:
+    if patient := row["patient_id"]:
         known |= await last_word(connection, organisation, f"Patient/{patient}", at)
-    route = orjson.loads(stored.row["content"])["route"]
-    return translate(gateway, organisation, known, request, task, route, at, places, [])
+    route = orjson.loads(row["content"])["route"]
+    return Held(organisation, known, request, task, route)
 
 
 async def _version(

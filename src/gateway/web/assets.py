@@ -44,12 +44,12 @@ async def send_asset(request: Request) -> Response:
         "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
     }
-    if _takes_gzip(request.headers.get("accept-encoding", "")):
+    if takes_gzip(request.headers.get("accept-encoding", "")):
         return Response(found.gzipped, headers=headers | {"Content-Encoding": "gzip"}, media_type=found.media_type)
     return Response(found.content, headers=headers, media_type=found.media_type)
 
 
-def _takes_gzip(accepted: str) -> bool:
+def takes_gzip(accepted: str) -> bool:
     """Whether gzip is named (RFC 9110, section 12.5.3), and not with the weight 0, which forbids it."""
     for one in accepted.lower().split(","):
         coding, _, weight = one.replace(" ", "").partition(";q=")

@@ -5,9 +5,10 @@ from datetime import date
 from typing import Any
 
 from mappings.clinician import uk_date
+from mappings.conversions import nhs_number
 from mappings.current import current
 from mappings.systems import is_nhs_number_system
-from mappings.to_referral import nhs_number, verified_first
+from mappings.to_referral import verified_first
 from mappings.words import name_in_full
 
 Json = dict[str, Any]

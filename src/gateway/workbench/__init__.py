@@ -1,0 +1,1 @@
+"""What an analyst works on maps with: looking at them, checking, trying and comparing them."""
