@@ -50,10 +50,12 @@ def go_through(shell: Shell, blocks: list[Block]) -> None:
 
 
 def check_shown(block: Block, printed: str) -> None:
-    """Each line of the output that the document shows was printed, in that order; what differs each time may."""
+    """Each line of the output that the document shows was printed, in that order; what differs each time may. An
+    ellipsis stands for anything, and a line may go on."""
     lines = iter([stable(line) for line in printed.splitlines()])
     for line in block.text.splitlines():
-        if stable(line) not in ("", "...") and stable(line) not in lines:
+        shown = re.compile(re.escape(stable(line)).replace(r"\.\.\.", ".*") + r"(?!\w)")
+        if stable(line) and not any(shown.match(one) for one in lines):
             raise Failed(f"{block.place}: this was not printed (there): {line}\nPrinted was:\n{printed}")
 
 
