@@ -63,6 +63,7 @@ IN_PATHS = {
     "question_id": "The `id` of a question about who is who.",
     "delivery_id": "The `id` of an update on its way to one destination; its `webhook-id`, too.",
     "destination_id": "The `id` of a destination, as registered.",
+    "key": "A referral's reference or `id`, a delivery's `id`, or a correlation id.",
 }
 ANYWHERE = {
     "500": "Our fault. Send the same request again, with its X-Request-Id; it is stored once at most.",
