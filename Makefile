@@ -75,6 +75,9 @@ corpus-table: $(DEV) ## How well real FHIR files are judged; writes docs/corpus.
 profile-table: $(DEV) ## Writes docs/profile.md anew: the rules of a referral
 	@$(BIN)/python -m tools.profile_table
 
+hazards: $(DEV) ## Writes docs/clinical-safety.md anew from docs/hazards.yaml
+	@$(BIN)/python -m tools.hazard_log
+
 rest-checklist: $(DEV) ## Writes docs/rest.md anew: FHIR's REST clauses, and the tests of each
 	@$(BIN)/python -m tools.rest_checklist
 
@@ -97,4 +100,4 @@ lock: $(DEV) ## Pins dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt
 	uv pip compile pyproject.toml --extra build --extra hl7v2 --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: help demo serve test check lint-openapi pacts fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract-tests contract postman migration lock
+.PHONY: help demo serve test check lint-openapi pacts fuzz bench screenshots crash corpus-table profile-table rest-checklist subscriptions-table contract-tests hazards contract postman migration lock
