@@ -13,6 +13,7 @@ from tests.guides.blocks import Block
 from adapters.rio.mock.faults import read_faults
 from adapters.rio.mock.mistakes import MockError
 from gateway import changes
+from gateway.contract.config import Config
 from gateway.parties import PartiesError, read_parties
 from gateway.parties.shapes import Organisation
 from gateway.validation import check
@@ -143,10 +144,25 @@ def _scrape(said: Json) -> list[str]:
     return [] if all(one.keys() >= {"job_name", "static_configs"} for one in said["scrape_configs"]) else ["no job"]
 
 
+def _contract(said: Json) -> list[str]:
+    try:
+        Config.model_validate(said)
+    except ValidationError as mistakes:
+        return [str(mistakes)]
+    return []
+
+
+def _cue(said: Json) -> list[str]:
+    """What `gateway contract run` posts to a counterpart that can be driven."""
+    return [] if said.keys() == {"test", "do", "say", "with", "gateway"} else ["this is not what a cue says"]
+
+
 KINDS: list[tuple[Callable[[Json], bool], Callable[[Json], list[str]]]] = [
     (lambda said: "resourceType" in said, _resource),
     (lambda said: {"rules", "seed"} <= said.keys(), _faults),
     (lambda said: "specversion" in said, _event),
+    (lambda said: isinstance(said.get("clients"), dict), _contract),
+    (lambda said: {"test", "do"} <= said.keys(), _cue),
     (lambda said: bool({*NAMES, "organisations", "destinations", "clients"} & said.keys()) or "role" in said, _party),
     (lambda said: "scrape_configs" in said, _scrape),
     (lambda said: bool({"to", "mechanism", "kind", "attendance", "tool", "decision"} & said.keys()), _change),

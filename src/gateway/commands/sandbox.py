@@ -17,7 +17,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from gateway.sandbox.client import FILE, FOLDER, Trouble, call, keep, read_joined
+from gateway.sandbox.client import CONTRACT, FILE, FOLDER, Trouble, call, keep, read_joined
 from gateway.sandbox.parties import CLIENTS, EPR, new_key, public_half
 from gateway.telemetry import set_up_logging
 
@@ -118,7 +118,7 @@ def join(
 
 def _next_commands(told: dict[str, Any], folder: Path, *, own_keys: bool) -> str:
     keys, at = shlex.quote(str(folder / "keys")), "" if folder == FOLDER else f" --folder {shlex.quote(str(folder))}"
-    gateway = _as_typed()
+    gateway, contract = _as_typed(), shlex.quote(str(folder / CONTRACT))
     token = f"TOKEN=$({gateway} token --client {EPR} --url {told['base_url']} --keys {keys})"
     if own_keys:
         token = f"TOKEN=...   # from {told['token_url']}, as client {EPR}, signed with your own key"
@@ -137,6 +137,9 @@ def _next_commands(told: dict[str, Any], folder: Path, *, own_keys: bool) -> str
   4. What you want to happen, and days that pass:
        {gateway} trigger closed-completed --referral SP-....-....-....{at}
        {gateway} sandbox clock P3D{at}
+  5. Proof that your EPR takes those updates as it must (docs/contract-tests.md; here this gateway itself is proven):
+       {gateway} contract run --role epr-receiver --target http://127.0.0.1:9000/FHIR/R4 --config {contract}
+       {gateway} contract run --role gateway --target {told["fhir_base"]} --config {contract}
 """
 
 

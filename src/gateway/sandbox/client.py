@@ -15,6 +15,7 @@ from gateway.security import read_or_make
 Json = dict[str, Any]
 
 FILE = "sandbox.json"
+CONTRACT = "contract.yaml"
 FOLDER = Path("var/my-sandbox")
 SECONDS = 40.0  # a clock that is put forward takes up to half a minute
 
@@ -82,9 +83,15 @@ def _words(refusal: urllib.error.HTTPError) -> str:
 
 
 def keep(folder: Path, told: Json, keys: dict[str, Json]) -> None:
-    """Writes what joining has told, and the private keys as `gateway token` reads them, for the owner's eyes only."""
+    """Writes what joining has told, the private keys as `gateway token` reads them, and what `gateway contract run`
+    must know (JSON is YAML), for the owner's eyes only."""
     for client, key in keys.items():
         read_or_make(folder / "keys" / f"{client}.json", lambda key=key: json.dumps(key))  # type: ignore[misc]
+    accounts = {
+        client.removeprefix("sandbox-"): {"client_id": client, "key_file": f"keys/{client}.json"} for client in keys
+    }
+    known = {"clients": accounts, "secret": told["webhook_secret"]}
+    read_or_make(folder / CONTRACT, lambda: json.dumps(known, indent=2))
     read_or_make(folder / FILE, lambda: json.dumps(told, indent=2))
 
 
