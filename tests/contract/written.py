@@ -9,7 +9,9 @@ from urllib.parse import quote
 import httpx
 import jsonschema_rs
 import yaml
-from tools.contract.documents import operations_of, resolved
+from tools.contract.documents import operations_of
+
+from gateway.reference.contract import resolved
 
 Json = dict[str, Any]
 

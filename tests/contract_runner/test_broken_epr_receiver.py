@@ -12,9 +12,9 @@ from tests.contract_runner import epr_faults as epr
 from tests.contract_runner import spoilt_reading as spoilt
 from tests.contract_runner.between import Call, Fault, answering, answering_header, between, saying, told_otherwise
 from tests.contract_runner.epr_faults import SECRET, believe, is_update, rewritten
-from tests.contract_runner.serving import serving
 from tests.contract_runner.spoilt_reading import reading, reading_task
 from tests.contract_runner.stage import Broken, failed, prove, told
+from tests.serving import serving
 
 from adapters.rio.mock import build_mock
 from gateway.contract.config import Account, Config
@@ -161,7 +161,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 async def prove_epr(config: Config, app: Callable[[ASGIApp], ASGIApp], *only: str) -> Report:
     mock = build_mock(SECRET, jwks=KeySet([KEY]) if config.clients else None)
-    async with serving(app(mock), lifespan="off") as url:
+    async with serving(app(mock)) as url:
         return await prove("epr-receiver", f"{url}/FHIR/R4", config, *only)
 
 

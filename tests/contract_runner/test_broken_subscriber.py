@@ -6,9 +6,9 @@ import pytest
 from starlette.types import ASGIApp
 from tests.contract_runner import subscriber_faults as endpoint
 from tests.contract_runner.between import Fault, answering, between, saying
-from tests.contract_runner.serving import serving
 from tests.contract_runner.stage import Broken, failed, prove, told
 from tests.contract_runner.subscriber_faults import HEADERS, answered
+from tests.serving import serving
 
 from adapters.subscription.mock import Notified, build_endpoint
 from gateway.contract.config import Config
@@ -25,7 +25,7 @@ def wrong(what: str, caught_by: str, fault: Fault) -> Broken:
 
 
 async def prove_endpoint(config: Config, app: Callable[[ASGIApp], ASGIApp], *only: str) -> Report:
-    async with serving(app(build_endpoint(Notified(headers=HEADERS))), lifespan="off") as url:
+    async with serving(app(build_endpoint(Notified(headers=HEADERS)))) as url:
         return await prove("subscriber", f"{url}/hooks/northdale", config, *only)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from joserfc.jwk import ECKey
 from tests.contract_runner.epr import Epr, app_of
-from tests.contract_runner.serving import serving
+from tests.serving import serving
 
 
 async def run(folder: Path, *arguments: str, interrupt: bool = False) -> tuple[int | None, str]:
@@ -32,7 +32,7 @@ async def test_an_epr_that_refers(tmp_path: Path) -> None:
     key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
     (tmp_path / "epr.jwks.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
     (tmp_path / "contract.yaml").write_text("keys_file: epr.jwks.json\npatience: 20\n")
-    async with serving(app_of(Epr(key.as_dict(private=True)))) as url:
+    async with serving(app_of(Epr(key.as_dict(private=True))), lifespan="on") as url:
         arguments = ["--target", f"{url}/cues", "--config", "contract.yaml", "--only", "SND-01", "--only", "SND-02"]
         code, output = await run(tmp_path, "--role", "epr-sender", *arguments)
     assert code == 0, output

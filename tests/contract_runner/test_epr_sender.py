@@ -9,8 +9,8 @@ import pytest
 from joserfc.jwk import ECKey
 from tests.app import resource_of
 from tests.contract_runner.epr import Epr, app_of
-from tests.contract_runner.serving import serving
 from tests.contract_runner.stage import failed, prove, told
+from tests.serving import serving
 
 from gateway.contract.config import Config
 from gateway.contract.running import Report
@@ -129,7 +129,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Config]:
 
 
 async def judged(epr: Epr, config: Config, *only: str) -> Report:
-    async with serving(app_of(epr)) as url:
+    async with serving(app_of(epr), lifespan="on") as url:
         return await prove("epr-sender", None, config, *only, cues=f"{url}/cues")
 
 

@@ -16,8 +16,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.requests import Request
 from starlette.responses import Response
 from tests.contract_runner.platform import ADVISOR, Platform, app_of
-from tests.contract_runner.serving import serving
 from tests.contract_runner.stage import failed, read_once, told
+from tests.serving import serving
 
 from gateway.contract import listening
 from gateway.contract.config import Config
@@ -220,7 +220,7 @@ async def judged(kind: type[Platform], agreed: tuple[Json, Config], *only: str) 
         platform.gateway = url
 
     teller = Teller(lambda _test: None, lambda _result: None, lambda _say: None, know)
-    async with serving(app_of(platform)) as url:
+    async with serving(app_of(platform), lifespan="on") as url:
         return await run_suite(read_once("platform"), f"{url}/events", agreed[1], teller, only, cues=f"{url}/cues")
 
 

@@ -1,17 +1,16 @@
 """Targets that cannot be judged, or should not be trusted: the command says why, and how it went by its exit code."""
 
 import asyncio
-import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
 from tests.certificates import certificate
-from tests.contract_runner.serving import serving
+from tests.serving import serving
 from typer.testing import CliRunner, Result
 
 from gateway.__main__ import app as command
@@ -60,14 +59,8 @@ def answering(status: int, body: bytes, times: int = 1, **headers: str) -> Any:
     return app
 
 
-@contextlib.asynccontextmanager
-async def serving_quietly(app: Any, **options: Any) -> AsyncIterator[str]:
-    async with serving(app, lifespan="off", **options) as url:
-        yield url
-
-
 async def test_one_that_answers_as_it_should_passes(suite: Path) -> None:
-    async with serving_quietly(answering(200, b'{"resourceType": "CapabilityStatement"}')) as url:
+    async with serving(answering(200, b'{"resourceType": "CapabilityStatement"}')) as url:
         result = await run_beside(suite, url)
     assert result.exit_code == 0, result.output
     assert "1 passed, 0 failed, 0 left out" in result.output
@@ -85,7 +78,7 @@ async def test_one_that_answers_as_it_should_passes(suite: Path) -> None:
     ],
 )
 async def test_one_that_answers_wrongly_fails(app: Any, told: str, suite: Path) -> None:
-    async with serving_quietly(app) as url:
+    async with serving(app) as url:
         result = await run_beside(suite, url)
     assert result.exit_code == 1, result.output
     assert told in " ".join(result.output.split())
@@ -120,7 +113,7 @@ def test_one_that_hangs(silent: str, suite: Path) -> None:
 async def test_a_certificate_that_nobody_signed_who_is_trusted(suite: Path, tmp_path: Path) -> None:
     pem, key = certificate(tmp_path, "target")
     app = answering(200, b'{"resourceType": "CapabilityStatement"}')
-    async with serving_quietly(app, ssl_certfile=pem, ssl_keyfile=key) as url:
+    async with serving(app, ssl_certfile=pem, ssl_keyfile=key) as url:
         https = url.replace("http:", "https:")
         refused = await run_beside(suite, https)
         config = suite.with_name("config.yaml")

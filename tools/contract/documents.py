@@ -20,6 +20,7 @@ from gateway.operations import traces
 from gateway.operations.exchange import READ, TRACE, UNMASK, WRITE, ToOperate, ToTrace, ToUnmask, ToWatch
 from gateway.platform import identity, routes
 from gateway.platform.exchange import ToRead, ToReadDeliveries, ToWrite
+from gateway.reference.contract import resolved
 
 Json = dict[str, Any]
 
@@ -307,16 +308,6 @@ def _show_headers(document: Json, response: Json, names: Iterable[str]) -> None:
     for name in document["components"]["headers"]:
         if name.lower() in seen and "$ref" not in response:
             response.setdefault("headers", {})[name] = {"$ref": f"#/components/headers/{name}"}
-
-
-def resolved(document: Json, part: Json) -> Json:
-    """What a part says itself, or what it refers to within the document."""
-    if "$ref" not in part:
-        return part
-    found = document
-    for step in part["$ref"].removeprefix("#/").split("/"):
-        found = found[step]
-    return found
 
 
 def _load(name: str) -> Json:

@@ -8,13 +8,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import Route
-from tools.contract.documents import Json, operations_of, resolved
+from tools.contract.documents import Json, operations_of
 
 from gateway.fhir.metadata import capability_statement
 from gateway.fhir.routes import REFUSING
 from gateway.fhir.search.everything import KNOWN
 from gateway.fhir.terminology import SEARCHED, TYPES
 from gateway.fhir.translate import TEXTS
+from gateway.reference.contract import resolved
 from gateway.search import belongs_by
 from gateway.search.query import RESULT, SILENT
 
