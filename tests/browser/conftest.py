@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from pytest_asyncio import fixture, is_async_test
 from tests.browser.effort import Effort
 from tests.browser.look import DESKTOP
@@ -14,6 +14,7 @@ from tests.browser.stage import Scene, play
 from tests.browser.watch import Watch
 
 NAMES = [os.environ.get("GATEWAY_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+expect.set_options(timeout=15_000)  # a busy machine takes its time
 ABSENT = "Chromium is absent: apt-get install chromium, or say with GATEWAY_CHROMIUM where it is"
 
 

@@ -89,7 +89,8 @@ def test_the_collection_runs_as_one_story_and_each_answer_is_as_the_contract_say
         told = run(stage, tmp_path, keys(stage), folder() / "postman.json")
 
     assert failures(told) == []
-    assert numbers(told) == [*range(1, len(the_story()) + 1)]
+    told_here = len(the_story()) - 1  # not the trace of a refused request: the collection sends none of those
+    assert numbers(told) == [*range(1, told_here + 1)]
     assert told["stats"]["assertions"]["total"] > 1.5 * len(the_story())
 
 

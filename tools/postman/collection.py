@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools.postman import scripts
-from tools.postman.ids import Ids, variable
+from tools.postman.ids import MADE, Ids, variable
 from tools.postman.outline import outline
 from tools.postman.requests import BASE, CLIENTS, address, request_of, signed
 
@@ -32,7 +32,9 @@ def collection(documents: dict[str, Json]) -> str:
     """The file's text. `documents`: the two of openapi/, by door."""
     read = doors_of(documents)
     operations = [(door, one) for door in read.values() for one in door.operations.values()]
-    told = sorted(((sent, door, one) for door, one in operations for sent in one.sent), key=lambda each: each[0].step)
+    sent_here = [(sent, door, one) for door, one in operations for sent in one.sent]
+    had = {value for sent, _, _ in sent_here for value in sent.call.headers.values()}
+    told = sorted((each for each in sent_here if _can_be_told(each[0], had)), key=lambda each: each[0].step)
     ids = Ids([sent for sent, _, _ in told])
     names = [
         f"{number:03} {operation.id}: {sent.summary or 'a step between'}"
@@ -52,6 +54,11 @@ def collection(documents: dict[str, Json]) -> str:
         "item": [{"name": "Sign in", "item": _signing_in(names[0])}, *folders.values()],
     }
     return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+
+
+def _can_be_told(sent: Sent, had: set[str]) -> bool:
+    """Not when it asks for the conversation of a request that was refused: the collection sends none of those."""
+    return all(MADE.fullmatch(id_) or id_ in had for id_ in sent.call.ids.values())
 
 
 def _signing_in(first: str) -> list[Json]:
@@ -78,7 +85,9 @@ def _events(door: Door, operation: Operation, sent: Sent, ids: Ids, then: str | 
     content = operation.said["responses"][sent.status].get("content", {})
     schema = next((one["schema"] for kind, one in content.items() if kind.endswith("json")), None)
     shape = outline(door.document, schema) if schema else None
-    return _listening(before, scripts.check(int(sent.status), shape, ids.got.get(sent.step, []), then))
+    return _listening(
+        before, scripts.check(int(sent.status) if sent.name else None, shape, ids.got.get(sent.step, []), then)
+    )
 
 
 def _listening(before: list[str], after: list[str]) -> list[Json]:

@@ -14,6 +14,7 @@ from gateway.contract.listening import UNDER_TEST
 from gateway.contract.reports import HAPPENED, write_reports
 from gateway.contract.running import Report, Result, Teller, run_suite
 from gateway.contract.suite import ROLES, Role, Suite, SuiteError, Test, read_suite, suite_of
+from gateway.telemetry import set_up_logging
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -62,6 +63,8 @@ def run(
         where = _host_and_port(listen)
         cued = target if role == "epr-sender" else cues
         found = None if role == "epr-sender" else target
+        if role in UNDER_TEST:
+            set_up_logging("CRITICAL")  # of the gateway that listens: what is asked of it is in the report
         going = run_suite(chosen, found, known, _teller(console, chosen), only or (), where, cued)
         reported = asyncio.run(going)
         files = write_reports(reported, report)

@@ -28,7 +28,6 @@ from gateway.parties import Parties, PartiesError, read_parties, register
 from gateway.security import Caller
 from gateway.settings import Settings
 from gateway.store.migrate import migrate
-from gateway.telemetry import set_up_logging
 
 UNDER_TEST = {"epr-sender": "epr-under-test", "platform": "platform-under-test"}
 WRITES = {"POST", "PUT", "PATCH"}
@@ -106,7 +105,6 @@ class Listener:
 @contextlib.asynccontextmanager
 async def listening(role: str, host: str, port: int, target: str | None, config: Config) -> AsyncIterator[Listener]:
     """Raises CouldNotRun when it cannot listen there, or the counterpart's keys cannot be used."""
-    set_up_logging("CRITICAL")
     with tempfile.TemporaryDirectory(prefix="contract-") as folder, _bound(host, port) as line:
         bound = line.getsockname()[1]
         url = f"http://{host}:{bound}"
