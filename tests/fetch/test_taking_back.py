@@ -200,7 +200,7 @@ async def test_who_takes_it_back_while_it_becomes_a_referral_comes_after(
 
     async def settle_late(*given: Any) -> bool:
         waiting.append(asyncio.create_task(put(sender, task | {"status": "cancelled"})))
-        await asyncio.wait(waiting, timeout=0.2)  # it has come as far as it can without waiting
+        await asyncio.wait(waiting, timeout=1)  # it has come as far as it can without waiting
         return await settle(*given)
 
     monkeypatch.setattr("gateway.details.settle", settle_late)

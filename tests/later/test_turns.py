@@ -109,7 +109,7 @@ async def test_a_change_waits_for_the_referral_that_is_being_stored(
 
     async def insert_late(*given: Any) -> None:
         if waiting and asyncio.current_task() not in waiting:
-            await asyncio.wait(waiting, timeout=0.2)  # it comes as far as it can without this
+            await asyncio.wait(waiting, timeout=1)  # it comes as far as it can without this
         await insert(*given)
 
     monkeypatch.setattr("gateway.referrals.received_rows", begin)
