@@ -31,12 +31,13 @@ class Epr:
         self._now = 0
 
     async def send(self, update: Update) -> Answer:
+        was_up = self.up  # a call that began before it was up is not one of the first
         self.calls += 1
         self._now += 1
         self.at_once.append(self._now)
         await asyncio.sleep(0.005)
         self._now -= 1
-        return Answer("done", 5, 200, delivered=True) if self.up else Answer("connect", 5)
+        return Answer("done", 5, 200, delivered=True) if was_up else Answer("connect", 5)
 
     async def close(self) -> None: ...
 
