@@ -39,6 +39,11 @@ class Issue:
     rule: str | None = None
 
 
+def quoted(name: str) -> str:
+    """What a caller named, as it may stand in a text: in quotes, cut short, so that it can be hidden again."""
+    return "'" + "".join(sign if sign.isprintable() and sign != "'" else " " for sign in name[:60]) + "'"
+
+
 class GatewayError(Exception):
     """The base of the table; `issues` holds one finding or many."""
 
@@ -266,6 +271,10 @@ async def _misfit(request: Request, error: Exception) -> Response:
     issues = []
     for found in error.errors():
         place = ".".join(str(part) for part in found["loc"] if part not in {"body", "query", "path"})
+        if found["type"] == "extra_forbidden":  # its name is the caller's own: quoted, as everywhere
+            text = f"There is no {quoted(place)}. Leave it out. See openapi/platform.yaml."
+            issues.append(Issue("value", text, place))
+            continue
         code, status_text = ("required", "is missing") if found["type"] == "missing" else ("value", "does not fit")
         expected = found.get("ctx", {}).get("expected")
         hint = f": expected {expected}" if expected else f" ({found['type'].replace('_', ' ')})"

@@ -16,7 +16,14 @@ from tests.tracing.conftest import INVESTIGATOR, OPERATOR, REASON, Asking
 from adapters.hl7v2.listener import Block
 from gateway.hl7v2 import take
 from gateway.store.schema import referral
-from gateway.tracing.masking import hide, mask_change, mask_referral, mask_resource
+from gateway.tracing.masking import (
+    hide,
+    mask_change,
+    mask_finding,
+    mask_referral,
+    mask_resource,
+    mask_unknown,
+)
 
 Json = dict[str, Any]
 
@@ -26,6 +33,7 @@ WORDS = frozenset(
     | {"value", "div", "title", "comment", "description", "data", "name", "author", "authorString", "contentString"}
     | {"valueString", "patientInstruction"}
 )
+PUBLISHED = "http://hl7.org/fhir/StructureDefinition/"
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -93,6 +101,61 @@ def test_no_text_of_any_element_passes_both_locks(mark: str) -> None:
 def test_a_word_alone_passes_only_where_codes_are() -> None:
     for content in [*every_example(), example("referral.json"), example("message.json")]:
         assert leaks(mask_resource(marked(content, WORDS)), MARK) == []
+
+
+@pytest.mark.parametrize("number", ["9990001014", "07700900123", 9990001014, "urn:nhs:9990001014"])
+def test_a_number_of_a_person_is_hidden_where_codes_are_too(number: Any) -> None:
+    told = {
+        "resourceType": "ServiceRequest",
+        "status": number,
+        "code": {"coding": [{"system": number, "version": number, "code": number}]},
+        "extension": [{"url": f"{PUBLISHED}workflow-x", "valueCode": number}],
+    }
+    assert leaks(mask_resource(told), str(number)) == []
+    assert leaks(mask_referral({"urgency": number, "reasons": [{"code": number, "system": number}]}), str(number)) == []
+    assert leaks(mask_change({"to": number, "items": [number]}), str(number)) == []
+
+
+def test_an_unknown_code_is_readable_unless_it_is_of_a_person() -> None:
+    code = {"expression": "ServiceRequest.reasonCode[0]", "system": "urn:x:y", "code": "B12", "text": MARK}
+    assert mask_unknown(code) == code | {"text": "[hidden: short text]"}
+    of_person = mask_unknown(code | {"expression": "Patient.extension[0]", "code": MARK, "system": f"urn:{MARK}:x"})
+    assert leaks(of_person, MARK) == []
+    assert leaks(mask_unknown(code | {"code": f"{MARK} of {MARK}", "system": f"{MARK}|{MARK}"}), MARK) == []
+
+
+@pytest.mark.parametrize(
+    ("element", "text", "shown"),
+    [
+        ("Patient.harrow", "Patient has no element 'harrow' in FHIR R4.", ("Patient.[hidden: name]", "harrow")),
+        ("Patient.name[0].harrow.given", "It is null.", ("Patient.name[0].[hidden: name].given", "harrow")),
+        ("harrow", "There is no 'harrow'. Leave it out.", ("[hidden: name]", "harrow")),
+        ("advisor.harrow", "There is no 'advisor.harrow'.", ("[hidden: name]", "harrow")),
+        (None, "The key 'harrow' stands twice in one object.", (None, "harrow")),
+        ("harrow 9990001014", "It is odd.", ("[hidden: name]", "harrow")),
+    ],
+)
+def test_a_finding_does_not_repeat_what_the_sender_made_up(
+    element: str | None, text: str, shown: tuple[str | None, str]
+) -> None:
+    told, said = mask_finding(element, text)
+    assert told == shown[0]
+    assert shown[1] not in said
+
+
+@pytest.mark.parametrize(
+    ("element", "text"),
+    [
+        ("Bundle.entry[0].resource.birthDate", "Bundle.entry[0].resource.birthDate is required. Add it."),
+        ("Patient.deceased", "Patient.deceased is given in more than one type."),
+        ("context.patientId", "context.patientId must be an id."),
+        ("items[3]", "items[3] does not fit"),
+        ("http.X-Request-Id", "Send the header X-Request-Id with a UUID."),
+        ("PID-5.1", "It's empty, and 'birthDate' too."),
+    ],
+)
+def test_a_finding_about_an_element_of_the_contract_stays(element: str, text: str) -> None:
+    assert mask_finding(element, text) == (element, text)
 
 
 @pytest.mark.parametrize("type_", ["Patient", "ServiceRequest", "Task", "Observation", "Basic", "NoSuchType"])

@@ -109,6 +109,32 @@ async def test_very_many_findings_are_cut_short(asking: Asking) -> None:
     assert len(row.findings) < 60_000
 
 
+async def test_what_a_sender_names_by_a_persons_data_is_hidden(asking: Asking) -> None:
+    """As the name of an element, as a code, and where an id belongs."""
+    bundle = referral_bundle()
+    patient = resource_of(bundle, "Patient")
+    patient[SECRET] = "x"
+    patient["contact"] = [{SECRET.lower(): [{"deep": 1}], "name": {f"{SECRET}-{SECRET}": 1}}]
+    resource_of(bundle, "ServiceRequest")["note"] = [{"text": "fine", f"{SECRET} 9990001014": 1}]
+    await refused(asking, bundle)
+    own = {"X_Correlation_Id": CONVERSATION}
+    for name in ("9990001014", SECRET, SECRET.lower()):
+        answer = await asking.running.call("demo-epr", "GET", f"/FHIR/R4/Patient/{name}", **own)
+        assert answer.status_code == 404, answer.text
+    await asking.running.call("demo-epr", "GET", f"/FHIR/R4/{SECRET}/1", **own)
+
+    told = json.dumps(await asking.trace(CONVERSATION))
+    await asking.sign_in()
+    page = await asking.page(f"/app/trace/{CONVERSATION}")
+
+    for shown in (told, page):
+        assert "[hidden: name]" in shown
+        for word in (SECRET, SECRET.lower(), "9990001014"):
+            assert word not in shown
+    rows = await asking.audited("GET /FHIR/R4/{type}/{id}")
+    assert {row.target for row in rows} == {"Patient/(not an id of ours)", "(not an id of ours)/1"}
+
+
 async def test_what_was_taken_keeps_no_findings_in_the_audit(asking: Asking, tmp_path: Path) -> None:
     await asking.running.refer()
     [row] = await asking.audited("POST /FHIR/R4")

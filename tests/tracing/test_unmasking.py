@@ -6,6 +6,9 @@ import pytest
 from tests.app import reference_in, referral_bundle, resource_of
 from tests.tracing.conftest import INVESTIGATOR, OPERATOR, REASON, Asking
 
+from gateway.operations.exchange import UNMASK
+from gateway.security import Caller
+
 FAMILY = "Harrow"
 ACTION = "unmask trace"
 
@@ -32,7 +35,9 @@ async def test_it_is_audited_and_holds_for_one_answer(asking: Asking) -> None:
     assert again.headers["cache-control"] == "no-store"
     assert FAMILY not in again.text
     seen = again.json()["requests"][-1]
-    assert (seen["client"], seen["action"], seen["target"]) == (INVESTIGATOR, ACTION, row.target)
+    assert (seen["client"], seen["action"], seen["target"]) == (INVESTIGATOR, ACTION, f"Task/{task['id']}")
+    assert REASON not in again.text  # people write of people
+    assert REASON in (await asking.running.call(INVESTIGATOR, "POST", path, {"reason": "To see why it was."})).text
 
 
 async def test_on_the_page_too(asking: Asking) -> None:
@@ -46,7 +51,10 @@ async def test_on_the_page_too(asking: Asking) -> None:
     assert FAMILY in shown.text
     assert "People&#39;s data is shown" in shown.text or "People's data is shown" in shown.text
     assert len(await asking.audited(ACTION)) == 1
-    assert FAMILY not in await asking.page(f"/app/trace/{reference}")
+    after = await asking.page(f"/app/trace/{reference}")
+    assert FAMILY not in after
+    assert REASON not in after
+    assert reference in await asking.page()  # the search stands, though the audit now tells of people
 
 
 async def test_no_reason_no_data_and_no_row(asking: Asking) -> None:
@@ -83,6 +91,19 @@ async def test_the_scope_is_needed_and_the_form_must_be_ours(asking: Asking) -> 
     assert (await asking.running.http.get(f"/app/trace/{reference}/unmask")).status_code == 405
     nothing = await asking.running.call(INVESTIGATOR, "POST", f"{path[:-19]}5564/unmask", {"reason": REASON})
     assert nothing.status_code == 404
+    assert await asking.audited(ACTION) == []
+
+
+async def test_who_may_not_see_a_trace_may_not_unmask_one(asking: Asking) -> None:
+    reference = reference_in(await asking.running.refer())
+    half = Caller("demo-half", "XNP01", "operator", frozenset({UNMASK}))
+    asking.running.tokens["demo-half"] = asking.running.app.state.gatekeeper.issue(half)
+    answer = await asking.running.call(
+        "demo-half", "POST", f"/platform/v1/traces/{reference}/unmask", {"reason": REASON}
+    )
+    assert answer.status_code == 403
+    assert "operations/traces.read" in answer.text
+    assert FAMILY not in answer.text
     assert await asking.audited(ACTION) == []
 
 

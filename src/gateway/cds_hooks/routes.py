@@ -89,6 +89,7 @@ def _service(request: Request) -> Service:
     service = SERVICES.get(request.path_params["id"])
     if service is None:
         raise NotFound(f"There is no such service. GET {PATH} shows those there are.")
+    request.state.target = request.path_params["id"]
     return service
 
 

@@ -8,7 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.arrival import Gateway
-from gateway.errors import Duplicate, Forbidden, GatewayError, Issue, NotAcceptable, Rejected, UnsupportedMediaType
+from gateway.errors import (
+    Duplicate,
+    Forbidden,
+    GatewayError,
+    Issue,
+    NotAcceptable,
+    Rejected,
+    UnsupportedMediaType,
+    quoted,
+)
 from gateway.messages import Answer, Received, first_answer
 from gateway.privacy import withhold
 from gateway.security import Caller
@@ -171,8 +180,8 @@ async def read_bytes(exchange: Exchange, action: str) -> Received:
     """The body as it came. Raises UnsupportedMediaType for what is not FHIR JSON of R4."""
     media_type, *parameters = exchange.request.headers.get("content-type", "").lower().split(";")
     if media_type.strip() not in BODY_TYPES:
-        found = media_type.strip() or "no Content-Type"
-        raise UnsupportedMediaType(f"The body came as {found[:100]}. Send application/fhir+json (FHIR R4, 4.0.1).")
+        found = quoted(media_type.strip()) if media_type.strip() else "no Content-Type"
+        raise UnsupportedMediaType(f"The body came as {found}. Send application/fhir+json (FHIR R4, 4.0.1).")
     version = _other_version(parameters)
     if version:
         raise UnsupportedMediaType(f"The body came as FHIR {version}. Send FHIR R4 (fhirVersion=4.0).")

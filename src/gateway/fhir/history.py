@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import BadRequest, Issue, NotFound
+from gateway.errors import BadRequest, Issue, NotFound, quoted
 from gateway.fhir.answers import version_address
 from gateway.fhir.arrivals import ID
 from gateway.fhir.exchange import Exchange
@@ -54,7 +54,7 @@ async def _history(exchange: Exchange, type_: str, id_: str | None) -> Response:
     given = later["given"] if later else given
     unknown = sorted({name for name, _ in given} - KNOWN - SILENT)
     if unknown and exchange.strict:
-        texts = [f"{name[:60]} is no parameter of _history: {', '.join(sorted(KNOWN))} are." for name in unknown]
+        texts = [f"{quoted(name)} is no parameter of _history: {', '.join(sorted(KNOWN))} are." for name in unknown]
         raise BadRequest(issues=[Issue("not-supported", text) for text in texts])
     asked = [one for one in given if one[0] in KNOWN]
     chosen, count = _read(exchange, type_, id_, dict(asked))

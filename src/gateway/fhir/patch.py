@@ -7,7 +7,7 @@ from jsonpatch import InvalidJsonPatch, JsonPatch, JsonPatchException, JsonPatch
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import BadRequest, Issue, NotFound, Rejected, UnsupportedMediaType
+from gateway.errors import BadRequest, Issue, NotFound, Rejected, UnsupportedMediaType, quoted
 from gateway.fhir.arrivals import current
 from gateway.fhir.exchange import Exchange, Json, answer_once, received_as, refuse_invalid
 from gateway.fhir.read import open_resource
@@ -27,8 +27,8 @@ async def patch(request: Request) -> Response:
     exchange, type_ = await open_resource(request, "u")
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != MEDIA_TYPE:
-        found = given or "no Content-Type"
-        text = f"The body came as {found[:100]}. PATCH takes {MEDIA_TYPE} (RFC 6902); to replace the resource use PUT."
+        found = quoted(given) if given else "no Content-Type"
+        text = f"The body came as {found}. PATCH takes {MEDIA_TYPE} (RFC 6902); to replace the resource use PUT."
         raise UnsupportedMediaType(text, headers={"Accept-Patch": MEDIA_TYPE})
     received = await received_as(exchange, f"PATCH /FHIR/R4/{type_}/{{id}}")
     operations = parse_json(received.body)

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import NotFound
+from gateway.errors import NotFound, quoted
 from gateway.fhir.answers import version_headers
 from gateway.fhir.arrivals import ID, SERVED
 from gateway.fhir.conditions import is_known, names_version
@@ -27,7 +27,7 @@ async def open_resource(request: Request, permission: str) -> tuple[Exchange, st
     exchange = await open_exchange(request)
     type_ = request.path_params["type"]
     if type_ not in SERVED:
-        raise NotFound(f"{type_[:40]} is not a resource type that this gateway stores. See metadata.")
+        raise NotFound(f"{quoted(type_)} is not a resource type that this gateway stores. See metadata.")
     exchange.require(f"system/{type_}.{permission}")
     return exchange, type_
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import BadRequest, Issue, MethodNotAllowed, NotFound
+from gateway.errors import BadRequest, Issue, MethodNotAllowed, NotFound, quoted
 from gateway.fhir.exchange import Exchange, open_exchange
 from gateway.fhir.read import show_published
 from gateway.fhir.search.door import read_form
@@ -64,6 +64,7 @@ def _read(type_: str) -> Endpoint:
         content = published(type_).get(request.path_params["id"])
         if content is None:
             raise NotFound(f"No {type_} here has this id. Search {type_} to see those there are.")
+        request.state.target = f"{type_}/{content['id']}"
         return show_published(exchange, content, ROW)
 
     return read_published
@@ -105,7 +106,7 @@ def _understood(exchange: Exchange, given: list[tuple[str, str]], type_: str) ->
     known = {"name:exact", "name:contains", *SEARCHED, *RESULT}
     unknown = sorted({name for name, _ in given if name not in known | SILENT})
     if unknown and exchange.strict:
-        texts = [f"The search parameter {name[:60]} is not known for {type_}." for name in unknown]
+        texts = [f"The search parameter {quoted(name)} is not known for {type_}." for name in unknown]
         raise BadRequest(issues=[Issue("not-supported", text) for text in texts])
     return [(name, value) for name, value in given if name in known and value]
 

@@ -13,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import GatewayError, Issue, NotFound, Unavailable, explained, warnings_outcome
+from gateway.errors import GatewayError, Issue, NotFound, Unavailable, explained, quoted, warnings_outcome
 from gateway.fhir.arrivals import SERVED, current
 from gateway.fhir.batch import perform_all
 from gateway.fhir.create import create_new
@@ -60,7 +60,7 @@ async def validate(request: Request) -> Response:
     exchange = await open_exchange(request)
     type_ = request.path_params["type"]
     if type_ not in CHECKED:
-        raise NotFound(f"{type_[:40]} is not a resource type that this gateway checks. See metadata.")
+        raise NotFound(f"{quoted(type_)} is not a resource type that this gateway checks. See metadata.")
     sent = None  # then what is stored under the id is meant
     if "id" not in request.path_params or (await request.body()).strip():
         sent = parse((await read_bytes(exchange, "POST /FHIR/R4/{type}/$validate")).body)

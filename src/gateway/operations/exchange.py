@@ -46,6 +46,7 @@ async def _to_trace(request: Request) -> Operation:
 
 
 async def _to_unmask(request: Request) -> Operation:
+    admit(request, request.headers.get("authorization"), TRACE)
     return await _read(admit(request, request.headers.get("authorization"), UNMASK))
 
 

@@ -79,9 +79,8 @@ async def unmask_trace(exchange: ToUnmask, key: str, asked: Unmasking) -> Respon
 
 
 async def _gather(exchange: Operation, key: str) -> Gathered:
-    """Raises NotFound. What is no key may be anything, so the audit does not repeat it."""
+    """Raises NotFound."""
     if key_of(key) is None:
-        exchange.request.state.target = "no key"
         raise NotFound(
             "There is no trace of this name. Give a reference such as SP-4821-0937-5564, the id of a referral or of a "
             "delivery, or a correlation id. What else you know of it you can search by."

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, quoted
 from gateway.search.criteria import Criterion, alternatives, check_modifier, criterion
 from gateway.search.table import TABLE, Parameter, elements_of, includes_of, is_indexed, parameter_of, revincludes_of
 
@@ -88,7 +88,7 @@ def read_query(type_: str, given: Given, base_url: str) -> Query:
         if name in SILENT:
             continue
         if not value:
-            raise BadRequest(f"The search parameter {name[:60]} has no value.")
+            raise BadRequest(f"The search parameter {quoted(name)} has no value.")
         word = name.partition(":")[0]
         if RESULT.get(word, _read_condition)(query, name, value, base_url):
             query.understood.append((name, value))

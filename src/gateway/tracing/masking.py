@@ -22,6 +22,7 @@ from gateway.tracing.readable import (
     REFERRAL,
     STATUS_OF_NUMBER,
 )
+from gateway.validation.schema import element_names, schemas
 from mappings import vocabularies
 from mappings.translate import names, read, vocabulary
 
@@ -29,11 +30,13 @@ Json = dict[str, Any]
 Reads = Callable[[str, Any], bool]  # a path without indexes, and the value there: may it be shown?
 
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{0,63}|[0-9]{1,18}|[0-9]{3} [A-Z][A-Za-z ]{1,20}|W/\"[0-9]{1,9}\"")
+PERSONAL = re.compile(r"[0-9]{10}|0[0-9]{10}")  # as long as an NHS number, or a telephone number
+LARGE = 10_000  # counts, ranks and versions are smaller; numbers of people are not
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,20}")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SYSTEM = re.compile(
-    r"urn:oid:[0-9.]{3,80}|urn:[a-z0-9-]+:[A-Za-z0-9:.-]{1,120}|https?://(?!.*\d{5})[A-Za-z0-9./_-]{3,150}"
+    r"urn:oid:[0-9.]{3,80}|urn:(?!.*\d{5})[a-z0-9-]+:[A-Za-z0-9:.-]{1,120}|https?://(?!.*\d{5})[A-Za-z0-9./_-]{3,150}"
 )
 ODS = re.compile(r"[A-Z0-9]{3,10}")
 NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -41,6 +44,13 @@ TYPE = "|".join(sorted(ELEMENTS))
 BASE = r"https?://(?!.*\d{5}.*/[A-Z])[A-Za-z0-9.:/_-]+/"
 REFERENCE = re.compile(rf"(?:{BASE})?(?:{TYPE})/{UUID}(?:/_history/\d+)?|urn:uuid:{UUID}|{TYPE}")
 ABOUT = re.compile(rf"(?:^|/)({TYPE})(?=[/?]|$)")
+TARGET = re.compile(rf"(?:(?:{TYPE})/|correlation )?{UUID}(?:/\d{{1,8}})?|{TYPE}|SP-\d{{4}}-\d{{4}}-\d{{4}}|identifier")
+INDEX = re.compile(r"\[\d{1,5}\](?=\.|$)")
+FIELD = re.compile(r"(?:[a-z][A-Za-z_]{0,40}|\d{1,4})(?:\.(?:[a-z][A-Za-z_]{0,40}|\d{1,4}))*")  # of a request not FHIR
+HEADER = re.compile(r"http\.[A-Za-z-]{1,40}")
+SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?:-\d{1,3}(?:\.\d{1,3})*)?")  # of HL7 v2, and its fields
+QUOTED = re.compile(r"(?<!\w)'(.{1,200}?)'(?!\w)")  # `gateway.errors.quoted`
+NO_NAME = "[hidden: name]"
 URL = re.compile(PUBLISHED)
 PART = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,40}")  # the url of an extension inside a published one
 OURS = re.compile(
@@ -72,7 +82,7 @@ def mask_resource(content: Any) -> Any:
 
     def reads(path: str, value: Any) -> bool:
         named = path in readable or path.endswith(endings)
-        return named and (not isinstance(value, str) or _is_plain(value))
+        return named and _is_plain(value)
 
     return _object(content, "", Rules(reads, codes))
 
@@ -101,6 +111,36 @@ def hide(value: Any) -> Any:
         case str():
             return f"[hidden: {_kind(value)}]"
     return "[hidden: number]"
+
+
+def mask_unknown(code: Json) -> Json:
+    """A code that no map knows (`mappings.to_referral`): its place stays; of people, nothing else."""
+    person = str(code["expression"]).startswith(tuple(f"{type_}." for type_ in PEOPLE))
+    shown = {name: code[name] for name in ("system", "code") if not person and _is_plain(str(code[name]))}
+    return {**code, **{name: hide(code[name]) for name in ("system", "code", "text")}, **shown}
+
+
+def mask_target(text: str) -> str:
+    """What a request was about, as the audit names it: by a name that the gateway gave, or what kind of thing."""
+    about = text.partition(": ")[0]  # after that stands why somebody looked
+    return about if TARGET.fullmatch(about) else NO_NAME
+
+
+def mask_finding(element: str | None, text: str) -> tuple[str | None, str]:
+    """Its element and its text. An element that nobody knows was named by the sender, and so was what stands quoted."""
+    quoted = set(QUOTED.findall(text)) - element_names()
+    if element:
+        shown = _path(element, quoted)
+        element, text = shown, text.replace(element, shown)
+    return element, QUOTED.sub(lambda found: f"'{NO_NAME}'" if found[1] in quoted else found[0], text)
+
+
+def _path(element: str, quoted: set[str]) -> str:
+    root, *steps = element.split(".")
+    if root in schemas()["x-resources"]:
+        return ".".join([root, *(one if INDEX.sub("", one) in element_names() else NO_NAME for one in steps)])
+    known = any(shape.fullmatch(INDEX.sub("", element)) for shape in (FIELD, HEADER, SEGMENT))
+    return element if known and quoted.isdisjoint([element, root, *steps]) else NO_NAME
 
 
 def mask_reference(text: str) -> str:
@@ -169,27 +209,33 @@ def _extension(value: Any, published: re.Pattern[str], codes: bool) -> Any:
 
 
 def _reads_code(path: str, value: Any) -> bool:
-    return (path == "valueCode" or path.endswith(OF_ALL_ELSE)) and isinstance(value, str) and _is_plain(value)
+    return (path == "valueCode" or path.endswith(OF_ALL_ELSE)) and _is_plain(value)
 
 
-def _is_plain(text: str) -> bool:
-    return any(shape.fullmatch(text) for shape in (CODE, DAY, MOMENT, SYSTEM))
+def _is_plain(value: Any) -> bool:
+    if not isinstance(value, str):
+        return isinstance(value, bool) or abs(value) < LARGE
+    if PERSONAL.fullmatch(value) and value not in known_codes():
+        return False
+    return any(shape.fullmatch(value) for shape in (CODE, DAY, MOMENT, SYSTEM))
 
 
 def _reads_referral(path: str, value: Any) -> bool:
     if path.endswith("ods_code"):
         return path in REFERRAL and ODS.fullmatch(str(value)) is not None
-    return path in REFERRAL and (not isinstance(value, str) or _is_plain(value))
+    return path in REFERRAL and _is_plain(value)
 
 
 def _reads_change(path: str, value: Any) -> bool:
     if path.rpartition(".")[2] not in CHANGE:
         return False
-    return not isinstance(value, str) or value in known_codes() or OURS.fullmatch(value) is not None
+    if not isinstance(value, str):
+        return _is_plain(value)
+    return value in known_codes() or OURS.fullmatch(value) is not None
 
 
 def _name(name: str) -> str:
-    return name if NAME.fullmatch(name) else "[hidden: name]"
+    return name if NAME.fullmatch(name) else NO_NAME
 
 
 CODES = Rules(_reads_code)

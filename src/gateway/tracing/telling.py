@@ -9,7 +9,16 @@ import orjson
 from gateway.ids import instant
 from gateway.profile import RULES
 from gateway.tracing.gathering import Gathered
-from gateway.tracing.masking import hide, mask_change, mask_referral, mask_resource, value_at
+from gateway.tracing.masking import (
+    hide,
+    mask_change,
+    mask_finding,
+    mask_referral,
+    mask_resource,
+    mask_target,
+    mask_unknown,
+    value_at,
+)
 from gateway.tracing.way import standing_of, way_of
 from mappings.to_referral import explain
 
@@ -23,7 +32,7 @@ REFUSED_ABOVE = 400
 def tell(gathered: Gathered, key: str, *, masked: bool) -> Json:
     """The trace as JSON (`gateway.operations.trace_models.WholeTrace`)."""
     row = gathered.row
-    requests = [_request(one) for one in gathered.requests]
+    requests = [_request(one, masked) for one in gathered.requests]
     actions = {(one.organisation, one.client_id, one.request_id): one.action for one in gathered.requests}
     told: Json = {
         "key": key,
@@ -33,7 +42,7 @@ def tell(gathered: Gathered, key: str, *, masked: bool) -> Json:
         "requests": requests,
         "received": [_received(one, actions, masked) for one in gathered.messages],
         "received_left_out": gathered.left_out,
-        "findings": _findings(gathered, requests),
+        "findings": _findings(gathered, requests, masked),
         **(_mapped(row, masked) if row else {"fields": [], "unknown": []}),
         "stored": _stored(gathered, masked),
         "events": [_event(one, masked) for one in gathered.events],
@@ -53,25 +62,30 @@ def _referral(row: Any) -> Json:
     }
 
 
-def _request(row: Any) -> Json:
+def _request(row: Any, masked: bool) -> Json:
     plain = ("client_id", "organisation", "role", "action", "target", "request_id", "correlation_id", "outcome")
     told = {name: getattr(row, name) for name in plain}
+    if masked and row.target:
+        told["target"] = mask_target(row.target)
     return told | {
         "client": told.pop("client_id"),
         "at": instant(row.at),
-        "findings": [_finding(instant(row.at), *one) for one in orjson.loads(row.findings or "[]")],
+        "findings": [_finding(instant(row.at), *one, masked=masked) for one in orjson.loads(row.findings or "[]")],
     }
 
 
-def _finding(at: str | None, severity: str, code: str | None, element: str | None, text: str) -> Json:
+def _finding(at: str | None, severity: str, code: str | None, element: str | None, text: str, *, masked: bool) -> Json:
     """`at`: when the request came that it was found in; None: it is noted with the referral."""
+    rule = RULE_KEYS.get(text)
+    if masked and not rule:
+        element, text = mask_finding(element, text)
     return {
         "at": at,
         "severity": severity,
         "code": code,
         "element": element or None,
         "text": text,
-        "rule": RULE_KEYS.get(text),
+        "rule": rule,
     }
 
 
@@ -114,23 +128,24 @@ def _mapped(row: Any, masked: bool) -> Json:
         value = value_at(shown, str(one["target"]))
         if not isinstance(value, dict):  # the parts of an object have rows of their own
             fields.append({**one, "value": value})
-    unknown = [{**one, "text": hide(one["text"]) if masked else one["text"]} for one in trace["unknown"]]
+    unknown = [mask_unknown(one) if masked else one for one in trace["unknown"]]
     return {"fields": fields, "unknown": unknown}
 
 
-def _findings(gathered: Gathered, requests: list[Json]) -> list[Json]:
+def _findings(gathered: Gathered, requests: list[Json], masked: bool) -> list[Json]:
     """Those of refused requests, those that went with an answer, and those that are noted with the referral."""
     found = [one for request in requests for one in request["findings"]]
     for row in gathered.messages:
-        if "OperationOutcome" in row.answer and len(row.answer) <= MOST_BYTES:
-            found += _issues(instant(row.received_at), orjson.loads(row.answer))
+        if row.answer.startswith("{") and len(row.answer) <= MOST_BYTES:  # an answer in HL7 v2 is none of these
+            found += _issues(instant(row.received_at), orjson.loads(row.answer), masked)
     told = {one["text"] for one in found}
     standing = orjson.loads(gathered.row.standing) if gathered.row else {}
-    found += [_finding(None, "warning", None, None, text) for text in standing.get("warnings", []) if text not in told]
+    warnings = [_finding(None, "warning", None, None, text, masked=masked) for text in standing.get("warnings", [])]
+    found += [one for one in warnings if one["text"] not in told]
     return [one for place, one in enumerate(found) if one not in found[:place]]
 
 
-def _issues(at: str, answer: Any) -> Iterator[Json]:
+def _issues(at: str, answer: Any, masked: bool) -> Iterator[Json]:
     """The findings in an answer of ours: an OperationOutcome, or those beside the entries of a Bundle."""
     if not isinstance(answer, dict):
         return
@@ -138,11 +153,11 @@ def _issues(at: str, answer: Any) -> Iterator[Json]:
         for issue in answer["issue"]:
             if issue["code"] != "informational":
                 place = next(iter(issue.get("expression", ())), None)
-                yield _finding(at, issue["severity"], issue["code"], place, issue["diagnostics"])
+                yield _finding(at, issue["severity"], issue["code"], place, issue["diagnostics"], masked=masked)
     for entry in answer.get("entry", ()):
-        yield from _issues(at, entry.get("response", {}).get("outcome"))
+        yield from _issues(at, entry.get("response", {}).get("outcome"), masked)
         if answer.get("type") == "message":
-            yield from _issues(at, entry.get("resource"))
+            yield from _issues(at, entry.get("resource"), masked)
 
 
 def _stored(gathered: Gathered, masked: bool) -> Json:

@@ -71,7 +71,9 @@ def _large_as_decimal(value: Any) -> Any:
 
 def shown(key: str) -> str:
     """A key as it may stand in an error text: cut short, without control characters."""
-    return "".join(each for each in key[:_KEY_SHOWN] if each.isprintable()) + ("..." if len(key) > _KEY_SHOWN else "")
+    return "".join(each for each in key[:_KEY_SHOWN] if each.isprintable() and each != "'") + (
+        "..." if len(key) > _KEY_SHOWN else ""
+    )
 
 
 def _teach(message: str) -> str:

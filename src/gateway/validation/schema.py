@@ -21,6 +21,13 @@ WHOLE = frozenset(schemas()["x-whole"])
 
 
 @cache
+def element_names() -> frozenset[str]:
+    """The names of all elements of all types that stand here, such as birthDate, valueCode and value."""
+    defined = {name for each in schemas()["$defs"].values() for name in each.get("properties", {})}
+    return frozenset(defined | set(schemas()["x-choices"].values()))
+
+
+@cache
 def targets(resource_type: str) -> dict[str, frozenset[str]]:
     """Element name -> the types that a Reference of this name may lead to, anywhere in a resource of the type.
 

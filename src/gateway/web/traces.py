@@ -87,6 +87,7 @@ async def show_trace(request: Request) -> Response:
 @page
 async def show_unmasked(request: Request) -> Response:
     """With nothing hidden, this once; the reason is in the audit before anything is shown."""
+    admit_session(request, TRACE)
     operation = admit_session(request, UNMASK)
     form = await read_our_form(request)
     key, gathered = await _gather(request, operation)
@@ -104,8 +105,6 @@ async def show_unmasked(request: Request) -> Response:
 async def _gather(request: Request, operation: Operation) -> tuple[str, Gathered]:
     """The name of the trace, and what is kept. Raises NotFound."""
     given = request.path_params["key"]
-    if key_of(given) is None:
-        request.state.target = "no key"  # it may be anything, so the audit does not repeat it
     gathered = await find_trace(operation.gateway.store, given)
     if gathered is None:
         raise NotFound("There is no trace of this name. Go back and search for it by what you know of it.")

@@ -35,7 +35,7 @@ async def test_r28_a_refusal_is_told_in_fhir(gateway: Running, name: str) -> Non
     issue = answer.json()["issue"][0]
     assert (issue["severity"], issue["code"]) == ("error", code)
     assert issue["details"]["text"] == issue["diagnostics"]
-    assert "Distinctive" not in json.dumps(answer.json()).replace("Distinctive is not a resource type", "")
+    assert "Distinctive" not in json.dumps(answer.json()).replace("'Distinctive' is not a resource type", "")
 
 
 async def test_r24_a_message_is_answered_by_a_message_once(gateway: Running) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, quoted
 from gateway.fhir.arrivals import KEPT
 from gateway.fhir.exchange import Exchange, Json, open_exchange
 from gateway.fhir.search.door import check_patient
@@ -29,7 +29,7 @@ async def everything(request: Request) -> Response:
     await check_patient(exchange, patient_id)
     given = request.query_params.multi_items()
     if exchange.strict and (unknown := sorted({name for name, _ in given} - KNOWN)):
-        raise BadRequest(f"$everything takes start, end, _since, _type and _count, not {unknown[0][:60]}.")
+        raise BadRequest(f"$everything takes start, end, _since, _type and _count, not {quoted(unknown[0])}.")
     where = f"Patient/{patient_id}/$everything"
     later = open_page(exchange, where, given)
     given = later["given"] if later else given

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from gateway.errors import BadRequest, Issue, warnings_outcome
+from gateway.errors import BadRequest, Issue, quoted, warnings_outcome
 from gateway.fhir.exchange import Exchange
 from gateway.fhir.search.pages import LONGEST, LONGEST_GIVEN, next_link, open_page
 from gateway.finding import Found, Page, Search, include, linked_criteria, search_of
@@ -105,10 +105,9 @@ def entry(exchange: Exchange, one: Found, mode: str, summary: str = "false", ele
 
 
 def _unknown(name: str, type_: str, severity: str) -> Issue:
-    shown = "".join(sign for sign in name[:60] if sign.isprintable())
     return Issue(
         "not-supported",
-        f"{shown} is not a search parameter, or an element, of {type_} here"
+        f"{quoted(name)} is not a search parameter, or an element, of {type_} here"
         + (" and was left out." if severity == "warning" else ".")
         + " metadata lists those that are.",
         None,

@@ -8,7 +8,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import BadRequest, Issue, NotFound, Rejected
+from gateway.errors import BadRequest, Issue, NotFound, Rejected, quoted
 from gateway.fhir.exchange import Exchange, open_exchange, read_body
 from gateway.ids import instant, new_id, now
 from gateway.messages import Answer
@@ -119,8 +119,7 @@ async def _open(request: Request, names: Iterable[str]) -> tuple[Exchange, list[
             raise Rejected(issues=[Issue("invalid", "Send Parameters, or nothing.", "resourceType")])
         given += [(part["name"], str(part.get(VALUES.get(part["name"], ""), ""))) for part in sent.get("parameter", [])]
     if unknown := sorted({name for name, _ in given} - set(names)):
-        shown = "".join(sign for sign in unknown[0][:60] if sign.isprintable())
-        raise BadRequest(f"{shown} is no parameter of this operation: {', '.join(names)} are.")
+        raise BadRequest(f"{quoted(unknown[0])} is no parameter of this operation: {', '.join(names)} are.")
     if any(not value for _, value in given):
         raise BadRequest(f"A parameter here needs its value: {', '.join(f'{one} as {VALUES[one]}' for one in names)}.")
     return exchange, given
