@@ -15,6 +15,7 @@ import pytest
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate
 from gateway.store.schema import metadata
+from tests.app import Running, start
 
 
 def run(work: Coroutine[None, None, None]) -> None:
@@ -95,3 +96,11 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     store = Store(database_url)
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Running]:
+    """A gateway with the demo's parties, and no worker."""
+    running = await start(database_url, tmp_path)
+    yield running
+    await running.stop()

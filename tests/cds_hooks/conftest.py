@@ -1,15 +1,11 @@
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.app import start
+from tests.app import Running
 from tests.cds_hooks.calling import Hooks, set_stage
 
 
 @pytest.fixture
-async def hooks(database_url: str, tmp_path: Path) -> AsyncIterator[Hooks]:
-    running = await start(database_url, tmp_path)
-    await set_stage(running, tmp_path / "keys")
-    yield Hooks(running)
-    await running.http.aclose()
-    await running.store.close()
+async def hooks(gateway: Running, tmp_path: Path) -> Hooks:
+    await set_stage(gateway, tmp_path / "keys")
+    return Hooks(gateway)

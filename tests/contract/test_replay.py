@@ -16,7 +16,7 @@ import respx
 from fastapi import FastAPI
 from tests.app import BASE, Running, start
 from tests.cds_hooks.calling import claims, sign
-from tests.contract.written import Written
+from tests.contract.written import UUID, Written, learn
 from tools.contract.pushed import BARS
 from tools.contract.stage import set_stage
 from tools.contract.telling import FORM, Exchange
@@ -32,7 +32,6 @@ from gateway.validation import check, parse
 Json = dict[str, Any]
 Story = tuple[FastAPI, list[Exchange]]
 
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TOKEN = ("POST", "/oauth2/token")
 CARDS, FEEDBACK = ("POST", "/cds-services/{id}"), ("POST", "/cds-services/{id}/feedback")
 SIGNED = {TOKEN, CARDS, FEEDBACK}  # a signature is good for some minutes, and once
@@ -44,20 +43,7 @@ async def gateway(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Runnin
     running = await start(f"sqlite+aiosqlite:///{tmp_path}/gateway.db", tmp_path)
     await set_stage(running, tmp_path / "keys")
     yield running
-    await running.http.aclose()
-    await running.store.close()
-
-
-def learn(shown: Any, real: Any, names: dict[str, str]) -> None:
-    """Adds what the gateway calls what the example calls otherwise: id in the example -> id here."""
-    if isinstance(shown, dict) and isinstance(real, dict):
-        for name in shown.keys() & real.keys():
-            learn(shown[name], real[name], names)
-    elif isinstance(shown, list) and isinstance(real, list):
-        for one, other in zip(shown, real, strict=False):
-            learn(one, other, names)
-    elif isinstance(shown, str) and isinstance(real, str):
-        names.update(zip(UUID.findall(shown), UUID.findall(real), strict=False))
+    await running.stop()
 
 
 def renamed(value: Any, names: dict[str, str]) -> Any:

@@ -1,6 +1,7 @@
 """The contract as it is written: what it says of an operation, and whether a real body or answer is so."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gateway.reference.contract import resolved
 Json = dict[str, Any]
 
 FOLDER = Path(__file__).parent.parent.parent / "openapi"
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 AT = "https://contract.example/"
 
 
@@ -101,3 +103,15 @@ def _place(method: str, path: str) -> str:
 def _step(name: str) -> str:
     """As a step of a JSON pointer (RFC 6901)."""
     return name.replace("/", "~1")
+
+
+def learn(shown: Any, real: Any, names: dict[str, str]) -> None:
+    """Adds what the gateway calls what the example calls otherwise: id in the example -> id here."""
+    if isinstance(shown, dict) and isinstance(real, dict):
+        for name in shown.keys() & real.keys():
+            learn(shown[name], real[name], names)
+    elif isinstance(shown, list) and isinstance(real, list):
+        for one, other in zip(shown, real, strict=False):
+            learn(one, other, names)
+    elif isinstance(shown, str) and isinstance(real, str):
+        names.update(zip(UUID.findall(shown), UUID.findall(real), strict=False))

@@ -67,5 +67,4 @@ async def test_updates_that_do_not_arrive_are_a_warning(
 
     assert (code, shown["status"], shown["reasons"]) == (200, "warn" if reasons else "pass", reasons)
     assert (others["status"], others["reasons"]) == ("pass", [])
-    await running.http.aclose()
-    await running.store.close()
+    await running.stop()

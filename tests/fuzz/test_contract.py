@@ -79,8 +79,7 @@ async def test_the_contract_holds_for_any_request(sqlite_url: str, tmp_path: Pat
 
     verdict, told = await ask(gateway, contract_of(door), door, client, tmp_path)
 
-    await gateway.http.aclose()
-    await gateway.store.close()
+    await gateway.stop()
     if NIGHTLY:
         print(told[-1_500:], file=sys.stderr, flush=True)
     assert verdict == 0, told[-MOST_TOLD:]
@@ -98,8 +97,7 @@ async def test_what_the_contract_should_not_say_is_found(sqlite_url: str, tmp_pa
 
     verdict, told = await ask(gateway, document, "gateway", "demo-epr", tmp_path, "--include-path", "/_ping")
 
-    await gateway.http.aclose()
-    await gateway.store.close()
+    await gateway.stop()
     assert verdict == 1
     for found in (
         "Undocumented Content-Type",

@@ -37,8 +37,7 @@ def test_spoilt_requests_are_refused_whole_and_with_reasons(database_url: str, t
                 say(attack)
 
         strike()
-        loop.run(gateway.http.aclose())
-        loop.run(gateway.store.close())
+        loop.run(gateway.stop())
     if NIGHTLY:
         say(attack)
     assert attack.troubles == {}, "\n\n".join(f"{trouble}\n  {text}" for trouble, (_, text) in attack.troubles.items())

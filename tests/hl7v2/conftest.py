@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
-from tests.app import Running, start
+from tests.app import Running
 from tests.identity.conftest import nhs, patient, referral_of, rio
 
 from adapters.hl7v2.listener import Block, Limits, listening
@@ -135,14 +135,6 @@ class Trust:
         async with self.running.store.reading() as connection:
             query = select(audit.c.action, audit.c.outcome).where(audit.c.action.startswith("HL7v2"))
             return [(row.action, row.outcome) for row in await connection.execute(query.order_by(audit.c.at))]
-
-
-@pytest.fixture
-async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Running]:
-    running = await start(database_url, tmp_path)
-    yield running
-    await running.http.aclose()
-    await running.store.close()
 
 
 Listen = Callable[..., Awaitable[Trust]]

@@ -1,12 +1,9 @@
 """People who are referred, one after the other."""
 
 import copy
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.app import Running, referral_bundle, resource_of, start
+from tests.app import referral_bundle, resource_of
 
 Json = dict[str, Any]
 
@@ -47,11 +44,3 @@ def referral_of(person: Json) -> Json:
     kept.clear()
     kept.update(reach | copy.deepcopy(person))
     return bundle
-
-
-@pytest.fixture
-async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Running]:
-    running = await start(database_url, tmp_path)
-    yield running
-    await running.http.aclose()
-    await running.store.close()

@@ -93,8 +93,7 @@ async def test_at_once_in_two_processes(gateway: Running, database_url: str, tmp
     second = await start(database_url, tmp_path)
     sent = [refer(each, patient(nhs(), rio())) for _ in range(3) for each in (gateway, second)]
     tasks = await asyncio.gather(*sent)
-    await second.http.aclose()
-    await second.store.close()
+    await second.stop()
     held = (await belongs(gateway))["referrals"]
     assert len({held[task["id"]] for task in tasks}) == await gateway.count(person) == 1
 

@@ -1,14 +1,13 @@
 """A referral that a trust sent over HTTP, and both sides of it: the EPR that changes it, the hub that works on it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from tests.app import Running, start
+from tests.app import Running
 
 Json = dict[str, Any]
 
@@ -132,14 +131,6 @@ def line(task: Json) -> str:
 
 def texts(answer: httpx.Response) -> str:
     return " ".join(issue["diagnostics"] for issue in answer.json()["issue"])
-
-
-@pytest.fixture
-async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Running]:
-    running = await start(database_url, tmp_path)
-    yield running
-    await running.http.aclose()
-    await running.store.close()
 
 
 Refer = Callable[[], Awaitable[Sent]]

@@ -79,9 +79,7 @@ async def launching(database_url: str, folder: Path, **settings: Any) -> AsyncIt
         await register(gateway.store, parties)
         [epr] = parties.organisations[0].eprs
         yield Launcher(gateway, str(epr.launch_secret))
-        await gateway.http.aclose()
-        await gateway.app.state.rio_reader.close()
-        await gateway.store.close()
+        await gateway.stop()
 
 
 def forged(address: str) -> str:

@@ -156,7 +156,4 @@ async def launched_from(epr: SmartEpr, database_url: str, folder: Path) -> Async
         await register(running.store, read_parties(document, "parties of a test"))
         running.app.state.gateway.directory._stale_at = 0  # as ten seconds later
         yield Launched(running, epr)
-        await running.http.aclose()
-        await running.app.state.eprs.close()
-        await running.app.state.rio_reader.close()
-        await running.store.close()
+        await running.stop()

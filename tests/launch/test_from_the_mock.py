@@ -69,10 +69,7 @@ async def opened_by_the_mock(
             document["organisations"][0]["eprs"][0]["key_file"] = str(key_file) if key_file else None
             await register(running.store, read_parties(document, "parties of a test"))
             yield Trust(running, gateway, rio)
-    await running.http.aclose()
-    await running.app.state.eprs.close()
-    await running.app.state.rio_reader.close()
-    await running.store.close()
+    await running.stop()
 
 
 @pytest.fixture

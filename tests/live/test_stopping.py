@@ -47,8 +47,7 @@ async def test_a_stream_holds_nobody_up(database_url: str, tmp_path: Path, how: 
         if served.returncode is None:
             served.kill()
             await served.wait()
-        await running.http.aclose()
-        await running.store.close()
+        await running.stop()
 
 
 async def _until_it_answers(client: httpx.AsyncClient) -> None:

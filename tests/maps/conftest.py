@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app import Running, start
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
@@ -59,11 +58,3 @@ def change(file: Path, old: str, new: str) -> int:
 def read(file: Path) -> Json:
     content: Json = json.loads(file.read_text("utf-8"))
     return content
-
-
-@pytest.fixture
-async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Running]:
-    running = await start(database_url, tmp_path)
-    yield running
-    await running.http.aclose()
-    await running.store.close()

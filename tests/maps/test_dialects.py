@@ -116,8 +116,7 @@ async def test_a_dialect_of_ones_own_needs_no_fork(database_url: str, tmp_path: 
 
     assert (await seen(running, task))["referral"]["reasons"][0]["domain"] == "housing"
     assert (await traced(running, task))["urgency"]["version"].endswith("+tidewater.2.0.0")
-    await running.http.aclose()
-    await running.store.close()
+    await running.stop()
 
 
 async def test_a_dialect_that_has_gone_stops_its_referrals_and_loses_none(gateway: Running, tmp_path: Path) -> None:

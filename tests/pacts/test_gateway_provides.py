@@ -67,5 +67,4 @@ async def test_the_gateway_keeps_the_pact(sqlite_template: Path, tmp_path: Path,
 
     await verify("gateway", gateway.app, states_of(gateway), pact)
 
-    await gateway.http.aclose()
-    await gateway.store.close()
+    await gateway.stop()

@@ -3,7 +3,6 @@ tells, before a gateway that never heard it. Ids are those that this gateway gav
 
 import contextlib
 import json
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.contract.written import UUID, learn
 from tests.reference.stage import stand, the_story
 
 from gateway.reference.contract import doors
 from gateway.reference.samples import Call, as_curl, as_python
-
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def in_bash(code: str, environment: dict[str, str], folder: Path) -> Any:
@@ -67,18 +65,6 @@ def test_each_sample_works_as_it_stands(
             ours |= {id_: UUID.findall(at(answer, pointer))[0] for pointer, id_ in one.gives.items()}
             run_for.add((one.call.method, one.call.path))
     assert run_for == {(one.method, one.path) for door in doors().values() for one in door.operations.values()}
-
-
-def learn(shown: Any, real: Any, ours: dict[str, str]) -> None:
-    """Adds, of each id in the example of an answer, what this gateway calls the same."""
-    if isinstance(shown, dict) and isinstance(real, dict):
-        for name in shown.keys() & real.keys():
-            learn(shown[name], real[name], ours)
-    elif isinstance(shown, list) and isinstance(real, list):
-        for one, other in zip(shown, real, strict=False):
-            learn(one, other, ours)
-    elif isinstance(shown, str) and isinstance(real, str):
-        ours.update(zip(UUID.findall(shown), UUID.findall(real), strict=False))
 
 
 def at(value: Any, pointer: str) -> Any:

@@ -23,8 +23,7 @@ async def test_the_log_says_nothing_of_the_person(
     answer = await gateway.call("demo-epr", "POST", "/FHIR/R4", bundle)
     await gateway.call("demo-epr", "GET", "/FHIR/R4/Patient?family=Harrow&birthdate=1971-06-14")
     await gateway.call("demo-platform", "GET", "/platform/v1/referrals")
-    await gateway.http.aclose()
-    await gateway.store.close()
+    await gateway.stop()
     logged = capsys.readouterr().out
 
     assert answer.status_code == (422 if refused else 200)

@@ -1,15 +1,14 @@
 """A gateway with the demo's parties and no worker: a test itself says when what is done."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from tests.app import Running, start
+from tests.app import Running
 
 from gateway.ids import now
 from gateway.lateness import tell_of_late
@@ -84,8 +83,7 @@ class Seen:
 
 
 @pytest.fixture
-async def seen(database_url: str, tmp_path: Path) -> AsyncIterator[Seen]:
-    running = await start(database_url, tmp_path)
+async def seen(gateway: Running) -> Seen:
     hub_system = {
         "organisation": "XNP01",
         "id": HUB_SYSTEM,
@@ -98,8 +96,6 @@ async def seen(database_url: str, tmp_path: Path) -> AsyncIterator[Seen]:
         "failures": 0,
         "events": 0,
     }
-    await running.store.write([(destination, [hub_system])])
-    running.app.state.gateway.directory._stale_at = 0  # as ten seconds later
-    yield Seen(running)
-    await running.http.aclose()
-    await running.store.close()
+    await gateway.store.write([(destination, [hub_system])])
+    gateway.app.state.gateway.directory._stale_at = 0  # as ten seconds later
+    return Seen(gateway)

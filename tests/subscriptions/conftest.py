@@ -30,5 +30,4 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Subscribing]:
     running = await start(database_url, tmp_path, **QUICK)
     yield Subscribing(running, running.app.state.gateway.settings)
-    await running.http.aclose()
-    await running.store.close()
+    await running.stop()

@@ -1,15 +1,13 @@
 """A gateway with the demo's parties and no worker, and an operator who asks why."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select, update
-from tests.app import Running, start
+from tests.app import Running
 
 from gateway.ids import now
 from gateway.store.schema import attempt, audit, delivery
@@ -74,8 +72,5 @@ class Asking:
 
 
 @pytest.fixture
-async def asking(database_url: str, tmp_path: Path) -> AsyncIterator[Asking]:
-    running = await start(database_url, tmp_path)
-    yield Asking(running)
-    await running.http.aclose()
-    await running.store.close()
+def asking(gateway: Running) -> Asking:
+    return Asking(gateway)

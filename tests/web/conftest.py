@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from uuid import uuid4
 import httpx
 import orjson
 import pytest
-from tests.app import Json, Running, referral_bundle, resource_of, start, task_in
+from tests.app import Json, Running, referral_bundle, resource_of, task_in
 
 from gateway.demo.parties import demo_parties
 from gateway.ids import new_id, now
@@ -143,10 +142,6 @@ async def with_eprs(running: Running, folder: Path, issuer: str = "https://rio.n
 
 
 @pytest.fixture
-async def web(database_url: str, tmp_path: Path) -> AsyncIterator[Web]:
-    running = await start(database_url, tmp_path)
-    await with_eprs(running, tmp_path)
-    yield Web(running, tmp_path)
-    await running.http.aclose()
-    await running.app.state.eprs.close()
-    await running.store.close()
+async def web(gateway: Running, tmp_path: Path) -> Web:
+    await with_eprs(gateway, tmp_path)
+    return Web(gateway, tmp_path)

@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app import Running, start
 from tests.delivery.kinds.told import KINDS, Receiver
 from tests.delivery.neighbours import Asked, answer, neighbour
 
@@ -39,11 +37,3 @@ async def receiver() -> AsyncIterator[Receiver]:
 
     async with neighbour(speak) as receiver.url:
         yield receiver
-
-
-@pytest.fixture
-async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Running]:
-    running = await start(database_url, tmp_path)
-    yield running
-    await running.http.aclose()
-    await running.store.close()

@@ -52,8 +52,7 @@ async def unchecked(database_url: str, tmp_path: Path) -> AsyncIterator[Running]
     """Without the check digit of NHS numbers, which those of the published examples fail."""
     running = await start(database_url, tmp_path, nhs_number_check="off")
     yield running
-    await running.http.aclose()
-    await running.store.close()
+    await running.stop()
 
 
 def bodies(folder: str) -> Iterator[tuple[Path, bytes]]:

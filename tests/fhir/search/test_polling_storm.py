@@ -122,8 +122,7 @@ async def test_r36_changes_through_the_doors_are_seen_and_none_is_refused(
     assert len(seen) == len(set(seen))
     assert set(await writing) <= set(seen)
     for each in gateways:
-        await each.http.aclose()
-        await each.store.close()
+        await each.stop()
 
 
 def dawdle(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
