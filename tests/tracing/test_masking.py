@@ -28,6 +28,7 @@ from gateway.tracing.masking import (
 Json = dict[str, Any]
 
 MARK = "Zyxmark"
+AT, NO_NAME = "Bundle.entry[0].resource", "[hidden: name]"
 WORDS = frozenset(
     {"family", "given", "prefix", "suffix", "text", "display", "line", "city", "district", "postalCode", "country"}
     | {"value", "div", "title", "comment", "description", "data", "name", "author", "authorString", "contentString"}
@@ -103,7 +104,10 @@ def test_a_word_alone_passes_only_where_codes_are() -> None:
         assert leaks(mask_resource(marked(content, WORDS)), MARK) == []
 
 
-@pytest.mark.parametrize("number", ["9990001014", "07700900123", 9990001014, "urn:nhs:9990001014"])
+@pytest.mark.parametrize(
+    "number",
+    ["9990001014", "07700900123", "447700900123", 9990001014, "urn:nhs:9990001014", "urn:x:999-000-1014", "SW1A1AA"],
+)
 def test_a_number_of_a_person_is_hidden_where_codes_are_too(number: Any) -> None:
     told = {
         "resourceType": "ServiceRequest",
@@ -131,6 +135,8 @@ def test_an_unknown_code_is_readable_unless_it_is_of_a_person() -> None:
         ("Patient.name[0].harrow.given", "It is null.", ("Patient.name[0].[hidden: name].given", "harrow")),
         ("harrow", "There is no 'harrow'. Leave it out.", ("[hidden: name]", "harrow")),
         ("advisor.harrow", "There is no 'advisor.harrow'.", ("[hidden: name]", "harrow")),
+        ("Bundle.entry[0].resource.harrow[0]", "Patient.harrow[0] is null.", (f"{AT}.[hidden: name][0]", "harrow")),
+        ("Patient.harrow of eastmere", "Patient.harrow of eastmere breaks ele-1.", (f"Patient.{NO_NAME}", "eastmere")),
         (None, "The key 'harrow' stands twice in one object.", (None, "harrow")),
         ("harrow 9990001014", "It is odd.", ("[hidden: name]", "harrow")),
     ],

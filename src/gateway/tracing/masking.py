@@ -30,13 +30,14 @@ Json = dict[str, Any]
 Reads = Callable[[str, Any], bool]  # a path without indexes, and the value there: may it be shown?
 
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{0,63}|[0-9]{1,18}|[0-9]{3} [A-Z][A-Za-z ]{1,20}|W/\"[0-9]{1,9}\"")
-PERSONAL = re.compile(r"[0-9]{10}|0[0-9]{10}")  # as long as an NHS number, or a telephone number
+PERSONAL = re.compile(r"[0-9]{10,13}|[A-Za-z]{1,2}[0-9][A-Za-z0-9]?[0-9][A-Za-z]{2}")  # numbers of people; postcodes
 LARGE = 10_000  # counts, ranks and versions are smaller; numbers of people are not
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,20}")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
+FEW_DIGITS = r"(?!(?:\D*\d){7})"
 SYSTEM = re.compile(
-    r"urn:oid:[0-9.]{3,80}|urn:(?!.*\d{5})[a-z0-9-]+:[A-Za-z0-9:.-]{1,120}|https?://(?!.*\d{5})[A-Za-z0-9./_-]{3,150}"
+    rf"urn:oid:[0-9.]{{3,80}}|{FEW_DIGITS}(?:urn:[a-z0-9-]+:[A-Za-z0-9:.-]{{1,120}}|https?://[A-Za-z0-9./_-]{{3,150}})"
 )
 ODS = re.compile(r"[A-Z0-9]{3,10}")
 NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -128,19 +129,16 @@ def mask_target(text: str) -> str:
 
 def mask_finding(element: str | None, text: str) -> tuple[str | None, str]:
     """Its element and its text. An element that nobody knows was named by the sender, and so was what stands quoted."""
-    quoted = set(QUOTED.findall(text)) - element_names()
-    if element:
-        shown = _path(element, quoted)
-        element, text = shown, text.replace(element, shown)
-    return element, QUOTED.sub(lambda found: f"'{NO_NAME}'" if found[1] in quoted else found[0], text)
-
-
-def _path(element: str, quoted: set[str]) -> str:
-    root, *steps = element.split(".")
+    made_up = {one for one in QUOTED.findall(text) if one not in element_names()}
+    root, *steps = element.split(".") if element else [""]
     if root in schemas()["x-resources"]:
-        return ".".join([root, *(one if INDEX.sub("", one) in element_names() else NO_NAME for one in steps)])
-    known = any(shape.fullmatch(INDEX.sub("", element)) for shape in (FIELD, HEADER, SEGMENT))
-    return element if known and quoted.isdisjoint([element, root, *steps]) else NO_NAME
+        made_up |= {INDEX.sub("", one) for one in steps} - element_names()
+    elif element and not any(shape.fullmatch(INDEX.sub("", element)) for shape in (FIELD, HEADER, SEGMENT)):
+        made_up.add(element)
+    for one in sorted(made_up - {""}, key=len, reverse=True):
+        word = re.compile(rf"(?<!\w){re.escape(one)}(?!\w)")
+        element, text = word.sub(NO_NAME, element or ""), word.sub(NO_NAME, text)
+    return element or None, text
 
 
 def mask_reference(text: str) -> str:

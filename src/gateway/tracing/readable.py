@@ -6,8 +6,9 @@ how they are reached, or what was written about them: they are states, codes, ki
 
 EVERY_RESOURCE = frozenset({"resourceType", "meta.versionId", "meta.lastUpdated", "meta.profile", "text.status"})
 
-# Whatever they stand in. Of people who are cared for no codes: they say of what sex, ethnicity or faith somebody is.
-PEOPLE = frozenset({"Patient", "RelatedPerson"})
+# Whatever they stand in. Of people who are cared for, and of what was observed, no codes: they say of what sex,
+# ethnicity or faith somebody is.
+PEOPLE = frozenset({"Patient", "RelatedPerson", "Observation"})
 OF_PEOPLE = (
     "identifier.system",
     "identifier.use",
