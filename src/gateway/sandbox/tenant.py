@@ -20,7 +20,7 @@ from gateway.errors import NotFound
 from gateway.ids import Clock, clock, now
 from gateway.parties import register
 from gateway.sandbox import pushes
-from gateway.sandbox.gate import Gate
+from gateway.sandbox.gate import Gate, keep_real_people_out
 from gateway.sandbox.kept import Kept, write_kept
 from gateway.sandbox.parties import TRUST, sandbox_parties
 from gateway.sandbox.player import Player, scenario_of
@@ -136,6 +136,11 @@ class Tenant:
             self.kept = self.kept.model_copy(update={"seeded": await seed(app)})
             self.keep()
         await self._register(store, self.push_url)
+        if not self.local:  # it may have been: what was asked for then would still call this machine
+            async with store.reading() as connection:
+                asked = await subscriptions(connection, TRUST)
+            for one in asked:
+                await switch_off(store, one)
 
     async def _play(self, player: Player) -> None:
         while not self._stop.is_set():
