@@ -120,12 +120,12 @@ def reference_of(task: Json) -> str:
 
 
 @contextmanager
-def running(folder: Path, most: int = 200) -> Iterator[Sandbox]:
-    """Served on a free port by a thread, until the end of the block."""
+def running(folder: Path, most: int = 200, *, local: bool = True) -> Iterator[Sandbox]:
+    """Served on a free port by a thread, until the end of the block; as one that others can join unless it is local."""
     with socket() as listening:
         listening.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        app = build_sandbox(folder, url, url, most)
+        app = build_sandbox(folder, url, url, most, local=local)
         config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))

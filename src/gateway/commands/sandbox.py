@@ -11,6 +11,7 @@ import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 import uvicorn
@@ -59,7 +60,7 @@ def serve(
         own_url = f"http://{'[::1]' if ':' in host else '127.0.0.1'}:{bound}"
         url = (base_url or own_url).rstrip("/")
         try:
-            sandbox = build_sandbox(folder, url, own_url, tenants)
+            sandbox = build_sandbox(folder, url, own_url, tenants, local=_is_local(host) and _is_local(url))
         except (NotOurs, OSError) as trouble:
             _end(str(trouble))
         set_up_logging("WARNING")
@@ -199,6 +200,15 @@ def _refuse_other_hosts(host: str) -> None:
         _end(f"--host {host}: expected an IP address, e.g. 127.0.0.1 or 0.0.0.0")
     if not (address.is_loopback or address.is_unspecified):
         _end(f"--host {host}: expected 127.0.0.1, ::1, 0.0.0.0 or ::, since the sandbox calls itself as well")
+
+
+def _is_local(place: str) -> bool:
+    """Whether an IP address, or the host of an address such as https://sandbox.example, is of this machine alone."""
+    host = urlsplit(place).hostname or place
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _end(why: str) -> NoReturn:

@@ -30,9 +30,10 @@ TENANT = re.compile(r"/t/([a-z2-7]{12})(/.*)", re.DOTALL)
 READS = {"GET", "HEAD", "OPTIONS"}
 
 
-def build_sandbox(folder: Path, base_url: str, own_url: str, most: int = 50) -> FastAPI:
-    """Raises NotOurs when the folder holds what no sandbox has put there."""
-    tenants = Tenants(folder, base_url, own_url, most)
+def build_sandbox(folder: Path, base_url: str, own_url: str, most: int = 50, *, local: bool = False) -> FastAPI:
+    """`local` says that nobody but this machine can reach it. Raises NotOurs when the folder holds what no sandbox has
+    put there."""
+    tenants = Tenants(folder, base_url, own_url, most, local=local)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

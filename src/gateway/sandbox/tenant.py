@@ -31,6 +31,7 @@ from gateway.settings import Settings
 from gateway.store import referrals
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate
+from gateway.store.subscriptions import subscriptions, switch_off
 from gateway.store.wake import first_of
 
 OURS = 0x53505342  # SQLite's application_id of a sandbox's database: "SPSB"
@@ -60,13 +61,15 @@ class TenantSettings(Settings):
 
 
 class Tenant:
-    """`base_url` is where others reach it; `own_url` where this process reaches itself, for the pushes."""
+    """`base_url` is where others reach it; `own_url` where this process reaches itself, for the pushes; `local` whether
+    nobody but this machine can join."""
 
-    def __init__(self, folder: Path, kept: Kept, base_url: str, own_url: str) -> None:
+    def __init__(self, folder: Path, kept: Kept, base_url: str, own_url: str, *, local: bool) -> None:
         self.folder = folder
         self.kept = kept
         self.base_url = f"{base_url}/t/{kept.id}"
         self.push_url = f"{own_url}/t/{kept.id}/receiver/{kept.receiver_key}"
+        self.local = local
         self.clock = Clock(timedelta(seconds=kept.ahead_seconds))
         self.pushes = Pushes(kept.webhook_secret, self._scenario_of)
         self.app: FastAPI | None = None
@@ -108,6 +111,7 @@ class Tenant:
                 hosted=True,
             )
             app.user_middleware.append(Middleware(Gate))
+            keep_real_people_out(app.state.gateway.store)
             started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._stop = asyncio.Event()
             context = copy_context()
@@ -155,7 +159,8 @@ class Tenant:
             await first_of(wait, self._stop, self.news)
 
     async def _register(self, store: Store, push_url: str | None) -> None:
-        await register(store, sandbox_parties(self.kept.jwks, push_url, self.kept.webhook_secret))
+        parties = sandbox_parties(self.kept.jwks, push_url, self.kept.webhook_secret, local=self.local)
+        await register(store, parties)
 
     async def stop(self) -> None:
         if self._running:

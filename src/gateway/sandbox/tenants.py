@@ -50,13 +50,15 @@ class Made:
 
 
 class Tenants:
-    """Those of one folder. `base_url` is where others reach the sandbox; `own_url` where it reaches itself."""
+    """Those of one folder. `base_url` is where others reach the sandbox; `own_url` where it reaches itself; `local`
+    whether nobody but this machine can."""
 
-    def __init__(self, folder: Path, base_url: str, own_url: str, most: int = MOST) -> None:
+    def __init__(self, folder: Path, base_url: str, own_url: str, most: int = MOST, *, local: bool = False) -> None:
         """Raises NotOurs when the folder holds what no sandbox has put there."""
         self.folder = folder
         self.base_url = base_url.rstrip("/")
         self.own_url = own_url.rstrip("/")
+        self.local = local
         self._most = most
         self._tenants: dict[str, Tenant] = {}
         self._making = asyncio.Lock()
@@ -73,7 +75,7 @@ class Tenants:
             raise NotOurs(f"{folder / FILE} is of another tenant. Remove {folder} to go on without it.")
         if (folder / DATABASE).exists():
             claim_database(folder / DATABASE)
-        self._tenants[kept.id] = Tenant(folder, kept, self.base_url, self.own_url)
+        self._tenants[kept.id] = Tenant(folder, kept, self.base_url, self.own_url, local=self.local)
 
     def find(self, id_: str) -> Tenant:
         """Raises NotFound."""
@@ -113,7 +115,7 @@ class Tenants:
             folder = self.folder / kept.id
             folder.mkdir(mode=0o700)
             write_kept(folder, kept)
-            tenant = Tenant(folder, kept, self.base_url, self.own_url)
+            tenant = Tenant(folder, kept, self.base_url, self.own_url, local=self.local)
             self._tenants[kept.id] = tenant
         try:
             await tenant.awake()
