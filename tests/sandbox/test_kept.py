@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ def test_after_a_restart_all_is_as_before(tmp_path: Path) -> None:
         assert ann.status_of(task) == "submitted"
         assert ann.trigger("accepted", task["id"])["refused"] is None
         wait_for(lambda: [one["state"] for one in ann.deliveries(task)] == ["delivered"] * 3)
+
+
+def test_any_number_may_join_and_wake_at_the_same_moment(tmp_path: Path) -> None:
+    with running(tmp_path / "tenants") as first, ThreadPoolExecutor(6) as at_once:
+        joined = list(at_once.map(lambda number: first.join(f"Ann {number}"), range(6)))
+    with running(tmp_path / "tenants") as second, ThreadPoolExecutor(6) as at_once:
+        bases = [f"{second.url}/t/{one.tenant}/FHIR/R4/metadata" for one in joined]
+        assert [one.status_code for one in at_once.map(second.http.get, bases)] == [200] * 6
 
 
 def test_a_played_step_is_not_played_again_after_a_restart(tmp_path: Path) -> None:
