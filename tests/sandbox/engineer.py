@@ -10,10 +10,10 @@ from socket import socket
 from typing import Any
 
 import httpx
-import uvicorn
 
 from gateway.sandbox.app import build_sandbox
 from gateway.sandbox.client import Joined
+from gateway.sandbox.serving import Server
 from gateway.sandbox.tenants import Tenants
 from gateway.security import fetch_token
 
@@ -50,6 +50,11 @@ class Engineer:
     @property
     def joined(self) -> Joined:
         return Joined(self.sandbox.url, self.tenant, self.told["control_token"], self.told)
+
+    def at(self, sandbox: Sandbox) -> None:
+        """From now on: it was started again, on another port."""
+        self.sandbox, self.told["base_url"] = sandbox, f"{sandbox.url}/t/{self.tenant}"
+        self.tokens.clear()
 
     def token(self, client: str) -> str:
         if client not in self.tokens:
@@ -126,8 +131,7 @@ def running(folder: Path, most: int = 200, *, local: bool = True) -> Iterator[Sa
         listening.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         app = build_sandbox(folder, url, url, most, local=local)
-        config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
+        server = Server(app, log_level="error", timeout_graceful_shutdown=1)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         until = time.monotonic() + 20

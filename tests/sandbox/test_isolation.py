@@ -85,8 +85,7 @@ def test_whoever_joins_a_sandbox_of_others_makes_it_call_nobody(tmp_path: Path) 
         assert answer.status_code == 201, answer.text
         kept = f"/FHIR/R4/Subscription/{answer.json()['id']}"
     with running(tmp_path / "tenants", local=False) as shared:
-        own.sandbox, own.told["base_url"] = shared, f"{shared.url}/t/{own.tenant}"
-        own.tokens.clear()
+        own.at(shared)
         for host in ("http://127.0.0.1:9", shared.url, "http://localhost", "http://[::1]", "https://10.0.0.1"):
             answer = _wish(own, f"{host}/hooks")
             assert answer.status_code == 422, (host, answer.text)

@@ -23,7 +23,6 @@ from gateway.sandbox.routes import add_sandbox_routes
 from gateway.sandbox.tenants import Tenants
 from gateway.telemetry import RequestContext, Telemetry, known
 from gateway.web.assets import send_asset
-from gateway.web.live import when_told_to_stop
 
 MOST_BYTES = 5_000_000
 TENANT = re.compile(r"/t/([a-z2-7]{12})(/.*)", re.DOTALL)
@@ -39,8 +38,7 @@ def build_sandbox(folder: Path, base_url: str, own_url: str, most: int = 50, *, 
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         tidying = asyncio.create_task(tenants.tidy_until(stop))
-        with when_told_to_stop(tenants.close_pages):
-            yield
+        yield
         stop.set()
         await tidying
         await tenants.close()
@@ -95,9 +93,11 @@ class ToTenant:
         prefix = len(f"/t/{found[1]}")
         inner = dict(scope) | {"path": found[2], "raw_path": scope.get("raw_path", b"")[prefix:]}
         token = clock.set(tenant.clock)
+        tenant.inside += 1
         try:
             await app(inner, receive, send)
         finally:
+            tenant.inside -= 1
             clock.reset(token)
             if scope["method"] not in READS:
                 tenant.news.set()

@@ -31,10 +31,11 @@ HOLD = 60.0  # seconds that a push nobody answers is held, unless the worker giv
 MOST_BODY = 1_000_000
 # Of one connection, not of the message (RFC 9110, 7.6.1); who sends on says them for itself.
 HOP_BY_HOP = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "keep-alive"}
+NO_CONTENT = {204, 304}  # what follows such a head would be taken for the next answer (RFC 9112, 6.3)
 
 
 class RefusedPush(GatewayError):
-    """What a scenario makes the sandbox's receiver say."""
+    """What a scenario makes the sandbox's receiver say, or its end."""
 
     code, nhs_code = "business-rule", "REC_UNPROCESSABLE_ENTITY"
 
@@ -172,7 +173,7 @@ class Pushes:
         if self.is_listened_to and self._listener != listener:
             raise Conflict("Another `gateway listen` takes this sandbox's updates. Stop it first.")
         self._listener, self._listens_until = listener, time.monotonic() + seconds + GRACE
-        came = asyncio.create_task(self._waiting.get())
+        came = asyncio.create_task(self._next_open())
         gone = asyncio.create_task(_wait_until_gone(receive, seconds))
         try:
             await asyncio.wait([came, gone], return_when=asyncio.FIRST_COMPLETED)
@@ -186,6 +187,12 @@ class Pushes:
             if self._listener == listener:  # it has not stopped meanwhile
                 self._listens_until = time.monotonic() + GRACE
 
+    async def _next_open(self) -> Push:
+        """The next that is still waited for."""
+        while (push := await self._waiting.get()).answered.done():
+            pass
+        return push
+
     def stop_listening(self, listener: str) -> None:
         if self._listener == listener:
             self._listener, self._listens_until = None, 0.0
@@ -196,7 +203,19 @@ class Pushes:
         if push is None or push.answered.done():
             raise NotFound("Nobody waits for this answer any more.")
         sent = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
+        body = b"" if status in NO_CONTENT else body
         push.answered.set_result(Response(body, status, sent))
+
+    def release(self) -> None:
+        """Those whom the listener has not answered are not held any longer: it is tried again."""
+        for push in self._open.values():
+            if not push.answered.done():
+                push.answered.set_exception(RefusedPush(503, "The sandbox stops, and the listener has not answered."))
+
+    def clear(self) -> None:
+        """Forgets what was taken. Whoever listens goes on, and numbers are not given twice."""
+        self.kept.clear()
+        self._held.clear()
 
 
 def _version_of(body: bytes, task_id: str) -> int:

@@ -14,7 +14,7 @@ from gateway.record import record
 from gateway.sandbox.deeds import Deed
 from gateway.sandbox.events import EVENTS, OF_PRESCRIPTION, event_towards
 from gateway.sandbox.parties import EPR, HUB, TRUST
-from gateway.sandbox.passing import pass_time
+from gateway.sandbox.passing import let_pass
 from gateway.sandbox.player import AS_PLATFORM
 from gateway.sandbox.tenant import Tenant
 from gateway.sandbox.walk import STATUSES, towards
@@ -43,21 +43,22 @@ async def trigger(tenant: Tenant, wanted: str, reference: str) -> Json:
             f"{', '.join([*EVENTS, *OF_PRESCRIPTION])}.",
             expression="status",
         )
-    await tenant.awake()
     done: list[str] = []
     refused: str | None = None
-    with tenant.on_its_clock():
-        stored = await _find(tenant, reference)
-        try:
-            is_over = False
-            while not is_over and len(done) < MOST_DEEDS:
-                deed, is_over = _next(stored, wanted)
-                if deed:
-                    await _do(tenant, stored, deed)
-                    done.append(deed.words)
-                    stored = await _find(tenant, reference)
-        except GatewayError as refusal:
-            refused = refusal.issues[0].text
+    async with tenant.changing:  # a reset waits until it is over
+        await tenant.start()
+        with tenant.on_its_clock():
+            stored = await _find(tenant, reference)
+            try:
+                is_over = False
+                while not is_over and len(done) < MOST_DEEDS:
+                    deed, is_over = _next(stored, wanted)
+                    if deed:
+                        await _do(tenant, stored, deed)
+                        done.append(deed.words)
+                        stored = await _find(tenant, reference)
+            except GatewayError as refusal:
+                refused = refusal.issues[0].text
     tenant.news.set()
     return {"referral": stored.standing.reference, "status": stored.standing.status, "done": done, "refused": refused}
 
@@ -72,7 +73,7 @@ def _next(stored: Stored, wanted: str) -> tuple[Deed | None, bool]:
 
 async def _do(tenant: Tenant, stored: Stored, deed: Deed) -> None:
     if deed.passes > timedelta(0):
-        await pass_time(tenant, deed.passes)
+        await let_pass(tenant, deed.passes)
     elif deed.change is not None and deed.by == "system":
         await _as_the_gateway(tenant, stored, now())
     elif deed.change is not None:
