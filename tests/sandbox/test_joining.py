@@ -95,6 +95,7 @@ def test_there_are_so_many_tenants_and_no_more(tmp_path: Any) -> None:
         few.join()
         full = few.http.post("/sandbox/tenants", json={"name": "Cid"})
         assert full.status_code == 429
+        assert "has its 2 tenants" in full.json()["issue"][0]["diagnostics"]
         assert "DELETE /sandbox/tenants" in full.json()["issue"][0]["diagnostics"]
         assert ann.control("DELETE").status_code == 204
         assert ann.control("GET").status_code == 404

@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import errors
 from gateway.errors import NotFound, answer
-from gateway.ids import clock
 from gateway.prefix import Prefixed, prefix_of
 from gateway.reference import add_reference_pages
 from gateway.reference.pages import show_rules
@@ -92,13 +91,10 @@ class ToTenant:
             return
         prefix = len(f"/t/{found[1]}")
         inner = dict(scope) | {"path": found[2], "raw_path": scope.get("raw_path", b"")[prefix:]}
-        token = clock.set(tenant.clock)
-        tenant.inside += 1
         try:
-            await app(inner, receive, send)
+            with tenant.visited():
+                await app(inner, receive, send)
         finally:
-            tenant.inside -= 1
-            clock.reset(token)
             if scope["method"] not in READS:
                 tenant.news.set()
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import Rejected
 from gateway.sandbox.scenarios import scenarios
 from gateway.store.engine import Store
+from gateway.store.wake import first_of
 from mappings.systems import is_nhs_number_system
 
 SYNTHETIC_ONLY = (
@@ -42,7 +43,7 @@ class Gate:
         numbers = refuse_real(scope["query_string"].decode("latin-1")) | refuse_real(body)
         wait = max((scenarios()[one].answer_after for one in numbers if one in scenarios()), default=0)
         if wait and scope["method"] == "POST" and self._is_first(scope, body):
-            send = _after(wait, send)
+            send = _after(wait, scope["app"].state.stopping, send)
         await self.app(scope, _replay(heard, receive), send)
 
     def _is_first(self, scope: Scope, body: bytes) -> bool:
@@ -72,10 +73,10 @@ def _replay(heard: list[Message], receive: Receive) -> Receive:
     return replay
 
 
-def _after(seconds: float, send: Send) -> Send:
+def _after(seconds: float, stopping: asyncio.Event, send: Send) -> Send:
     async def late(message: Message) -> None:
         if message["type"] == "http.response.start":
-            await asyncio.sleep(seconds)
+            await first_of(seconds, stopping)
         await send(message)
 
     return late

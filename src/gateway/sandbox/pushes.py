@@ -46,7 +46,7 @@ class RefusedPush(GatewayError):
 
 @dataclass
 class Push:
-    """One update as it came, byte for byte. `taken_by`: listener, sandbox or nobody."""
+    """One update as it came, byte for byte. `taken_by`: listener, sandbox or nobody; `is_late`: for the listener."""
 
     number: int
     at: str
@@ -57,6 +57,7 @@ class Push:
     taken_by: str = "nobody"
     status: int | None = None
     milliseconds: int = 0
+    is_late: bool = False
     answered: "asyncio.Future[Response]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def shown(self) -> dict[str, Any]:
@@ -136,15 +137,20 @@ class Pushes:
     async def _send_on(self, push: Push, receive: Receive) -> Response:
         self._open[push.number] = push
         self._waiting.put_nowait(push)
+        gone = asyncio.create_task(_wait_until_gone(receive, HOLD))
+        either: list[asyncio.Future[Any]] = [push.answered, gone]
         try:
-            async with asyncio.timeout(PATIENCE):
-                answer = await push.answered
+            await asyncio.wait(either, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            push.is_late = True  # a receiver that is dead says nothing, and an answer of ours would be one
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not push.answered.done():
+                return Response(status_code=504)
+            answer = push.answered.result()
             push.taken_by, push.status = "listener", answer.status_code
             return answer
-        except TimeoutError:  # as a receiver that is dead says nothing, and an answer of ours would be one
-            await _wait_until_gone(receive, HOLD)
-            return Response(status_code=504)
         finally:
+            gone.cancel()
+            push.is_late = True
             self._open.pop(push.number, None)
 
     async def _take(self, push: Push, task_id: str) -> Response:
@@ -189,7 +195,7 @@ class Pushes:
 
     async def _next_open(self) -> Push:
         """The next that is still waited for."""
-        while (push := await self._waiting.get()).answered.done():
+        while (push := await self._waiting.get()).is_late:
             pass
         return push
 
@@ -200,7 +206,7 @@ class Pushes:
     def answer(self, number: int, status: int, headers: dict[str, str], body: bytes) -> None:
         """What the listener's target has answered. Raises NotFound when nobody waits for it any more."""
         push = self._open.get(number)
-        if push is None or push.answered.done():
+        if push is None or push.is_late or push.answered.done():
             raise NotFound("Nobody waits for this answer any more.")
         sent = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
         body = b"" if status in NO_CONTENT else body

@@ -34,6 +34,7 @@ from gateway.store.migrate import migrate
 from gateway.store.subscriptions import subscriptions, switch_off
 from gateway.store.wake import first_of
 
+LEAVE = 10.0  # seconds that requests have to be answered before it stops
 LOOK_AGAIN = 0.2  # seconds between two looks whether somebody waits for a laptop
 LOOK = 5.0  # seconds between two looks of the player and of the worker, when nothing wakes them
 
@@ -69,7 +70,9 @@ class Tenant:
         self.pushes = Pushes(kept.webhook_secret, self._scenario_of)
         self.app: FastAPI | None = None
         self.used_at = time.monotonic()
-        self.inside = 0  # requests that are not answered yet
+        self._visits = 0  # requests that are not answered yet
+        self._left = asyncio.Event()  # by all of them
+        self._left.set()
         self.changing = asyncio.Lock()  # starts, stops, resets and jumps of the clock, one after the other
         self.news = asyncio.Event()  # for the player
         self._player: Player | None = None
@@ -174,6 +177,9 @@ class Tenant:
 
     async def stop(self) -> None:
         await self.hush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE):
+                await self._left.wait()
         if self._running:
             self._stop.set()
             await asyncio.wait([self._running])
@@ -204,6 +210,23 @@ class Tenant:
             yield
         finally:
             clock.reset(token)
+
+    @contextlib.contextmanager
+    def visited(self) -> Iterator[None]:
+        """As `on_its_clock`, for a request: it does not stop before that is answered."""
+        self._visits += 1
+        self._left.clear()
+        try:
+            with self.on_its_clock():
+                yield
+        finally:
+            self._visits -= 1
+            if not self._visits:
+                self._left.set()
+
+    @property
+    def is_visited(self) -> bool:
+        return self._visits > 0
 
     async def awake(self) -> FastAPI:
         """The running application, started when it sleeps; while it is being stopped, the next one."""

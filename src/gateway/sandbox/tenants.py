@@ -150,7 +150,7 @@ class Tenants:
             for tenant in list(self._tenants.values()):
                 async with tenant.changing:
                     idle = time.monotonic() - tenant.used_at
-                    if idle > SLEEPS_AFTER and not (tenant.inside or tenant.pushes.is_listened_to):
+                    if idle > SLEEPS_AFTER and not (tenant.is_visited or tenant.pushes.is_listened_to):
                         await tenant.stop()
             try:
                 async with asyncio.timeout(TIDY):
