@@ -97,6 +97,10 @@ class Engineer:
         found: list[Json] = self.control("GET", "pushes").json()["pushes"]
         return found
 
+    def next_push(self, listener: object, wait: int = 20) -> httpx.Response:
+        """As `gateway listen` asks for it."""
+        return self.control("GET", f"pushes/next?listener={listener}&wait={wait}")
+
     def advance(self, span: str) -> None:
         answer = self.control("POST", "clock", {"advance": span})
         assert answer.status_code == 200, answer.text

@@ -1,8 +1,10 @@
 """`gateway listen`: the gateway's own signed pushes on a laptop, whose answer is what the gateway is answered."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -104,6 +106,26 @@ def test_a_listener_that_dies_has_given_no_answer(sandbox: Sandbox, monkeypatch:
         wait_for(lambda: own.deliveries(task)[0]["attempts"], 20)
     first = own.deliveries(task)[0]["attempts"][0]
     assert (first["status"], first["phase"]) == (None, "answer")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_without_content_brings_none(
+    own: Engineer, status: int, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+) -> None:
+    server = logging.getLogger("uvicorn.error")
+    server.addHandler(caplog.handler)
+    request.addfinalizer(lambda: server.removeHandler(caplog.handler))
+    listener = uuid4()
+    with ThreadPoolExecutor(1) as asking:
+        question = asking.submit(own.next_push, listener)
+        wait_for(lambda: own.control("GET").json()["listening"])
+        task = own.refer(NOTHING)
+        number = question.result().json()["number"]
+    said = {"status": status, "headers": {"content-type": "text/plain"}, "body": "c2FpZA=="}
+    assert own.control("POST", f"pushes/{number}/answer", said).status_code == 204
+    attempts = wait_for(lambda: own.deliveries(task)[0]["attempts"])
+    assert (attempts[0]["status"], attempts[0]["phase"]) == (status, "done")
+    assert caplog.messages == []
 
 
 def test_one_listens_at_a_time(own: Engineer) -> None:
