@@ -28,7 +28,6 @@ def test_the_clock_of_one_is_not_that_of_another(sandbox: Sandbox, ann: Engineer
     before = bob.control("GET").json()["now"]
     ann.advance("P30D")
     assert ann.control("GET").json()["now"][:10] > bob.control("GET").json()["now"][:10]
-    assert bob.control("GET").json()["now"][:16] == before[:16] or bob.control("GET").json()["now"] > before
     assert bob.refer(ACCEPTED)["lastModified"][:10] == before[:10]
 
 
@@ -96,10 +95,8 @@ def test_whoever_joins_a_sandbox_of_others_makes_it_call_nobody(tmp_path: Path) 
     ("host", "base_url", "local"),
     [
         ("127.0.0.1", None, True),
-        ("::1", None, True),
         ("localhost", "http://localhost:8000", True),
         ("0.0.0.0", None, False),
-        ("::", None, False),
         ("127.0.0.1", "https://sandbox.example/x", False),  # behind a proxy
     ],
 )

@@ -33,7 +33,7 @@ def test_resets_break_nothing_that_goes_on_meanwhile(own: Engineer) -> None:
     own.token("sandbox-epr")
     with ThreadPoolExecutor(4) as at_once:
         doing = [at_once.submit(one) for one in (refer, refer, trigger)]
-        resets = [own.control("POST", "reset") for _ in range(4)]
+        resets = [own.control("POST", "reset") for _ in range(3)]
         over.set()
     assert [one.result() for one in doing] == [None] * 3
     assert {one.status_code for one in resets} == {200}
@@ -56,7 +56,8 @@ def test_the_clock_is_kept_before_it_goes_forward(own: Engineer, monkeypatch: py
     assert [kept for kept, _ in ahead] == [goes_by for _, goes_by in ahead]
 
 
-def test_a_reset_leaves_the_listener_where_it_is(own: Engineer) -> None:
+def test_a_reset_leaves_the_listener_where_it_is(own: Engineer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushes, "GRACE", 20.0)
     listener = uuid4()
     with ThreadPoolExecutor(1) as asking:
         first = asking.submit(own.next_push, listener)
@@ -76,13 +77,13 @@ def test_a_reset_leaves_the_listener_where_it_is(own: Engineer) -> None:
 def test_a_push_that_nobody_waits_for_any_more_is_not_handed_out(
     own: Engineer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pushes, "GRACE", 20.0)
     monkeypatch.setattr(pushes, "PATIENCE", 0.3)  # and the worker's own is 15
     listener = uuid4()
     assert own.next_push(listener, 0).status_code == 204
     own.refer(NOTHING)
-    wait_for(own.pushes)
-    assert own.pushes()[0]["taken_by"] == "nobody"  # it came while somebody listened
-    time.sleep(0.5)
+    taken = own.sandbox.tenants.find(own.tenant).pushes
+    wait_for(lambda: taken.kept and taken.kept[0].is_late)
     assert own.next_push(listener, 0).status_code == 204
 
 
@@ -96,7 +97,7 @@ def test_nobody_waits_for_a_laptop_that_says_nothing(sandbox: Sandbox, method: s
         assert question.result().status_code == 200
     started = time.monotonic()
     assert own.control(method, path).status_code < 300
-    assert time.monotonic() - started < 8  # and not PATIENCE
+    assert time.monotonic() - started < 10  # and not PATIENCE
 
 
 def test_what_it_sends_ends_before_its_port_closes(tmp_path: Path) -> None:

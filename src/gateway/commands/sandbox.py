@@ -59,11 +59,11 @@ def serve(
         bound = listening.getsockname()[1]
         own_url = f"http://{'[::1]' if ':' in host else '127.0.0.1'}:{bound}"
         url = (base_url or own_url).rstrip("/")
-        set_up_logging("WARNING")
         try:
             sandbox = build_sandbox(folder, url, own_url, tenants, local=_is_local(host) and _is_local(url))
         except (NotOurs, OSError) as trouble:
             _end(str(trouble))
+        set_up_logging("WARNING")
         typer.echo(SERVING.format(gateway=_as_typed(), url=url, folder=folder, tenants=tenants))
         server = Server(
             sandbox,

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from gateway.advance import advance
 from gateway.changes import Change
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.ids import is_reference, new_id, now
+from gateway.lateness import say_undelivered
 from gateway.messages import Answer, Received
 from gateway.platform.exchange import ID
 from gateway.record import record
@@ -22,13 +22,11 @@ from gateway.security import Caller
 from gateway.store import referrals
 from gateway.store.referrals import Stored
 from gateway.telemetry import RequestContext
-from gateway.undelivered import tell_undelivered
 
 Json = dict[str, Any]
 
 MOST_DEEDS = 40
 AS_EPR = Caller(EPR, TRUST, "epr", frozenset({"system/*.crus"}))
-AS_SYSTEM = Caller("gateway", TRUST, "system", frozenset())
 
 
 async def trigger(tenant: Tenant, wanted: str, reference: str) -> Json:
@@ -88,15 +86,11 @@ async def _record(tenant: Tenant, stored: Stored, change: Change, caller: Caller
 
 
 async def _as_the_gateway(tenant: Tenant, stored: Stored, at: datetime) -> None:
-    """As when the hub's own system could not be told (gateway.lateness)."""
-    organisation, id_ = stored.row["organisation"], stored.row["id"]
+    """As when the hub's own system could not be told."""
     async with tenant.gateway.store.transaction() as connection:
-        before = await referrals.load(connection, organisation, id_, lock=True)
-        applied = tell_undelivered(before.standing, {"hub": at}) if before else None
-        if before and applied:
-            context = RequestContext(str(uuid4()), before.row["correlation_id"])
-            told = {"from": before.standing.status, "to": applied.standing.status}
-            await advance(connection, AS_SYSTEM, context, before, applied, told, at)
+        before = await referrals.load(connection, stored.row["organisation"], stored.row["id"], lock=True)
+        if before:
+            await say_undelivered(connection, before, {"hub": at})
 
 
 async def _find(tenant: Tenant, reference: str) -> Stored:
