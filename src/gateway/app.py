@@ -55,7 +55,7 @@ def build_app(settings: Settings, *, hosted: bool = False) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        stop = asyncio.Event()
+        stop = app.state.stopping = asyncio.Event()  # for whoever hosts it: its worker may stop before its doors do
         hearing = [] if hosted else [asyncio.create_task(watch(store, stop, works=settings.worker))]
         if settings.worker:
             app.state.worker = asyncio.create_task(work(app.state.gateway, stop))

@@ -5,7 +5,7 @@ destination that lacks the update does not hear that it lacks it. Any number of 
 referral looks again before it tells.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from gateway.ids import now
 from gateway.security import Caller
 from gateway.store import late, referrals
 from gateway.store.engine import Store
+from gateway.store.referrals import Stored
 from gateway.telemetry import RequestContext
 from gateway.undelivered import tell_undelivered
 
@@ -49,15 +50,23 @@ async def _tell(
     }
     new = {id_: since for id_, since in lacking.items() if id_ not in told}
     await late.mark(connection, organisation, referral_id, new, sorted(told - lacking.keys()))
-    applied = tell_undelivered(stored.standing, _by_reader(listeners, lacking))
+    await say_undelivered(connection, stored, _by_reader(listeners, lacking), unheard=lacking)
+
+
+async def say_undelivered(
+    connection: AsyncConnection, stored: Stored, since: Mapping[str, datetime], *, unheard: Collection[str] = ()
+) -> None:
+    """Makes the referral, which the caller has locked, say that these readers (hub, record) have been without the
+    latest since then; the destinations in `unheard` do not hear of that."""
+    applied = tell_undelivered(stored.standing, since)
     if applied is None:  # told already: another of its destinations lacks it too, or the hub has acted meanwhile
         return
-    caller = Caller("gateway", organisation, "system", frozenset())
+    caller = Caller("gateway", stored.row["organisation"], "system", frozenset())
     context = RequestContext(str(uuid4()), stored.row["correlation_id"])
     moved = {"from": stored.standing.status, "to": applied.standing.status}
     says = {"undelivered": [one.model_dump() for one in applied.standing.undelivered]}
     change = says | (moved if moved["from"] != moved["to"] else {})
-    await advance(connection, caller, context, stored, applied, change, now(), unheard=lacking)
+    await advance(connection, caller, context, stored, applied, change, now(), unheard=unheard)
 
 
 def _by_reader(listeners: list[Listener], lacking: Mapping[str, datetime]) -> dict[str, datetime]:

@@ -10,10 +10,10 @@ from socket import socket
 from typing import Any
 
 import httpx
-import uvicorn
 
 from gateway.sandbox.app import build_sandbox
 from gateway.sandbox.client import Joined
+from gateway.sandbox.serving import Server
 from gateway.sandbox.tenants import Tenants
 from gateway.security import fetch_token
 
@@ -50,6 +50,11 @@ class Engineer:
     @property
     def joined(self) -> Joined:
         return Joined(self.sandbox.url, self.tenant, self.told["control_token"], self.told)
+
+    def at(self, sandbox: Sandbox) -> None:
+        """From now on: it was started again, on another port."""
+        self.sandbox, self.told["base_url"] = sandbox, f"{sandbox.url}/t/{self.tenant}"
+        self.tokens.clear()
 
     def token(self, client: str) -> str:
         if client not in self.tokens:
@@ -92,6 +97,10 @@ class Engineer:
         found: list[Json] = self.control("GET", "pushes").json()["pushes"]
         return found
 
+    def next_push(self, listener: object, wait: int = 20) -> httpx.Response:
+        """As `gateway listen` asks for it."""
+        return self.control("GET", f"pushes/next?listener={listener}&wait={wait}")
+
     def advance(self, span: str) -> None:
         answer = self.control("POST", "clock", {"advance": span})
         assert answer.status_code == 200, answer.text
@@ -120,14 +129,13 @@ def reference_of(task: Json) -> str:
 
 
 @contextmanager
-def running(folder: Path, most: int = 200) -> Iterator[Sandbox]:
-    """Served on a free port by a thread, until the end of the block."""
+def running(folder: Path, most: int = 200, *, local: bool = True) -> Iterator[Sandbox]:
+    """Served on a free port by a thread, until the end of the block; as one that others can join unless it is local."""
     with socket() as listening:
         listening.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        app = build_sandbox(folder, url, url, most)
-        config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
+        app = build_sandbox(folder, url, url, most, local=local)
+        server = Server(app, log_level="error", timeout_graceful_shutdown=1)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         until = time.monotonic() + 20
@@ -142,7 +150,7 @@ def running(folder: Path, most: int = 200) -> Iterator[Sandbox]:
             assert not thread.is_alive()
 
 
-def wait_for(what: Any, seconds: float = 10) -> Any:
+def wait_for(what: Any, seconds: float = 20) -> Any:
     """The first true answer of `what`."""
     until = time.monotonic() + seconds
     while not (answer := what()):

@@ -84,7 +84,7 @@ def test_rubbish_is_refused(sandbox: Sandbox, body: bytes, status: int) -> None:
 def test_a_body_that_never_ends_is_given_up(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asked, "SECONDS", 0.3)
     host, port = sandbox.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as line:
+    with socket.create_connection((host, int(port)), timeout=20) as line:
         line.sendall(b"POST /sandbox/tenants HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         assert line.recv(1000).startswith(b"HTTP/1.1 400")
 
@@ -95,6 +95,7 @@ def test_there_are_so_many_tenants_and_no_more(tmp_path: Any) -> None:
         few.join()
         full = few.http.post("/sandbox/tenants", json={"name": "Cid"})
         assert full.status_code == 429
+        assert "has its 2 tenants" in full.json()["issue"][0]["diagnostics"]
         assert "DELETE /sandbox/tenants" in full.json()["issue"][0]["diagnostics"]
         assert ann.control("DELETE").status_code == 204
         assert ann.control("GET").status_code == 404

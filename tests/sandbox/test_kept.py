@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from tests.sandbox.engineer import NOTHING, Engineer, running, wait_for
 
 from gateway.sandbox import tenants
 from gateway.sandbox.app import build_sandbox
-from gateway.sandbox.tenant import NotOurs, TenantSettings
+from gateway.sandbox.database import NotOurs
+from gateway.sandbox.tenant import TenantSettings
 
 OWN = "http://127.0.0.1:1"
 
@@ -35,13 +38,19 @@ def test_after_a_restart_all_is_as_before(tmp_path: Path) -> None:
         ann.advance("P3D")
         before = ann.control("GET").json()["now"]
     with running(folder) as second:
-        ann.sandbox = second
-        ann.told["base_url"] = f"{second.url}/t/{ann.tenant}"  # another port
-        ann.tokens.clear()
+        ann.at(second)
         assert ann.control("GET").json()["now"] > before
         assert ann.status_of(task) == "submitted"
         assert ann.trigger("accepted", task["id"])["refused"] is None
         wait_for(lambda: [one["state"] for one in ann.deliveries(task)] == ["delivered"] * 3)
+
+
+def test_any_number_may_join_and_wake_at_the_same_moment(tmp_path: Path) -> None:
+    with running(tmp_path / "tenants") as first, ThreadPoolExecutor(6) as at_once:
+        joined = list(at_once.map(lambda number: first.join(f"Ann {number}"), range(6)))
+    with running(tmp_path / "tenants") as second, ThreadPoolExecutor(6) as at_once:
+        bases = [f"{second.url}/t/{one.tenant}/FHIR/R4/metadata" for one in joined]
+        assert [one.status_code for one in at_once.map(second.http.get, bases)] == [200] * 6
 
 
 def test_a_played_step_is_not_played_again_after_a_restart(tmp_path: Path) -> None:
@@ -51,8 +60,7 @@ def test_a_played_step_is_not_played_again_after_a_restart(tmp_path: Path) -> No
         ann.advance("PT10S")
         assert ann.status_of(task) == "contacting"
     with running(tmp_path / "tenants") as second:
-        ann.sandbox, ann.told["base_url"] = second, f"{second.url}/t/{ann.tenant}"
-        ann.tokens.clear()
+        ann.at(second)
         ann.advance("PT1H")
         assert len(ann.referral(task)["contacts"]) == 1
         ann.advance("P5D")
@@ -67,20 +75,47 @@ def test_it_does_not_start_in_a_folder_of_something_else(tmp_path: Path) -> None
     assert [one.name for one in tmp_path.iterdir()] == ["gateway.db"]
 
 
-def test_it_does_not_start_on_a_database_of_something_else(tmp_path: Path, sqlite_template: Path) -> None:
+def _as_it_stands(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {one.name: (one.read_bytes(), one.stat().st_mtime_ns) for one in folder.iterdir()}
+
+
+def test_a_tenant_that_is_not_as_it_was_left_is_left_alone_and_the_others_run(
+    tmp_path: Path, sqlite_template: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "tenants"
     with running(folder) as first:
-        tenant = folder / first.join().tenant
-    shutil.copy(sqlite_template, tenant / "gateway.db")  # a gateway's own
-    with pytest.raises(NotOurs, match="no database of a sandbox"):
-        build_sandbox(folder, OWN, OWN)
-    (tenant / "gateway.db").write_bytes(b"no database at all" * 100)
-    with pytest.raises(NotOurs, match="no database of a sandbox"):
-        build_sandbox(folder, OWN, OWN)
-    (tenant / "gateway.db").unlink()
-    (tenant / "tenant.json").write_text("{}")
-    with pytest.raises(NotOurs, match="cannot be read"):
-        build_sandbox(folder, OWN, OWN)
+        foreign, broken, unread, moved, well = [folder / first.join().tenant for _ in range(5)]
+    shutil.copy(sqlite_template, foreign / "gateway.db")  # a gateway's own
+    (broken / "gateway.db").write_bytes(b"no database at all" * 100)
+    (unread / "tenant.json").write_text("{}")
+    moved = moved.rename(folder / "aaaaaaaaaaaa")
+    left_alone = [foreign, broken, unread, moved]
+    before = [_as_it_stands(one) for one in left_alone]
+    capsys.readouterr()
+    with running(folder) as second:
+        asked = {one.name: second.http.get(f"/t/{one.name}/FHIR/R4/metadata").status_code for one in folder.glob("*/")}
+    assert asked == {one.name: 404 for one in left_alone} | {well.name: 200}
+    assert [_as_it_stands(one) for one in left_alone] == before
+    told = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
+    assert len(told) == len(left_alone)
+    assert all(any(str(one) in line for line in told) for one in left_alone)
+
+
+@pytest.mark.parametrize("left", ["empty", "gone"])
+def test_a_database_that_was_cut_short_is_made_anew(tmp_path: Path, left: str) -> None:
+    with running(tmp_path / "tenants") as first:
+        ann = first.join()
+        ann.advance("P3D")
+    database = tmp_path / "tenants" / ann.tenant / "gateway.db"
+    database.with_name("gateway.db-wal").write_bytes(b"of another one")
+    if left == "empty":
+        database.write_bytes(b"")
+    else:
+        database.unlink()
+    with running(tmp_path / "tenants") as second:
+        ann.at(second)
+        assert ann.call("sandbox-epr", "POST", "/FHIR/R4", ann.bundle("9990100071")).status_code == 409  # from before
+        assert ann.control("GET").json()["now"][:10] == datetime.now(UTC).date().isoformat()
 
 
 def test_the_environment_has_no_say_in_a_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +149,6 @@ def test_a_tenant_that_nobody_uses_sleeps_and_wakes(tmp_path: Path, monkeypatch:
         tenant = served.tenants.find(ann.tenant)
         wait_for(lambda: tenant.app is None)
         assert ann.status_of(task) == "submitted"
-        assert tenant.app is not None
         wait_for(lambda: tenant.app is None)
         ann.advance("P1D")  # asleep or not
         assert ann.refer(NOTHING)
@@ -126,7 +160,6 @@ def test_what_was_due_while_it_slept_goes_out_when_it_wakes(tmp_path: Path) -> N
         task = ann.refer("9990100063")
         wait_for(lambda: ann.deliveries(task)[0]["attempts"])
     with running(tmp_path / "tenants") as second:
-        ann.sandbox, ann.told["base_url"] = second, f"{second.url}/t/{ann.tenant}"
-        ann.tokens.clear()
+        ann.at(second)
         wait_for(lambda: len(ann.deliveries(task)[0]["attempts"]) > 1)
         assert {one["status"] for one in ann.deliveries(task)[0]["attempts"]} == {422}  # by the receiver, at once

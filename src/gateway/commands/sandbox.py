@@ -11,9 +11,9 @@ import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from urllib.parse import urlsplit
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.table import Table
 
@@ -43,7 +43,8 @@ def serve(
     if context.invoked_subcommand:
         return
     from gateway.sandbox.app import build_sandbox  # noqa: PLC0415 - the whole gateway, which `join` does without
-    from gateway.sandbox.tenant import NotOurs  # noqa: PLC0415
+    from gateway.sandbox.database import NotOurs  # noqa: PLC0415
+    from gateway.sandbox.serving import Server  # noqa: PLC0415
 
     _refuse_other_hosts(host)
     if base_url is not None and not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", base_url):
@@ -59,16 +60,15 @@ def serve(
         own_url = f"http://{'[::1]' if ':' in host else '127.0.0.1'}:{bound}"
         url = (base_url or own_url).rstrip("/")
         try:
-            sandbox = build_sandbox(folder, url, own_url, tenants)
+            sandbox = build_sandbox(folder, url, own_url, tenants, local=_is_local(host) and _is_local(url))
         except (NotOurs, OSError) as trouble:
             _end(str(trouble))
         set_up_logging("WARNING")
         typer.echo(SERVING.format(gateway=_as_typed(), url=url, folder=folder, tenants=tenants))
-        config = uvicorn.Config(
+        server = Server(
             sandbox,
             loop="uvloop",
             http="httptools",
-            access_log=False,
             log_level="warning",
             server_header=False,
             proxy_headers=False,
@@ -77,7 +77,7 @@ def serve(
         sys.stdout.flush()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # which uvicorn passes on once it has stopped
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run([listening])
+            server.run([listening])
 
 
 SERVING = """
@@ -199,6 +199,15 @@ def _refuse_other_hosts(host: str) -> None:
         _end(f"--host {host}: expected an IP address, e.g. 127.0.0.1 or 0.0.0.0")
     if not (address.is_loopback or address.is_unspecified):
         _end(f"--host {host}: expected 127.0.0.1, ::1, 0.0.0.0 or ::, since the sandbox calls itself as well")
+
+
+def _is_local(place: str) -> bool:
+    """Whether an IP address, or the host of an address such as https://sandbox.example, is of this machine alone."""
+    host = urlsplit(place).hostname or place
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _end(why: str) -> NoReturn:

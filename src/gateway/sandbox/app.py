@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import errors
 from gateway.errors import NotFound, answer
-from gateway.ids import clock
 from gateway.prefix import Prefixed, prefix_of
 from gateway.reference import add_reference_pages
 from gateway.reference.pages import show_rules
@@ -23,23 +22,22 @@ from gateway.sandbox.routes import add_sandbox_routes
 from gateway.sandbox.tenants import Tenants
 from gateway.telemetry import RequestContext, Telemetry, known
 from gateway.web.assets import send_asset
-from gateway.web.live import when_told_to_stop
 
 MOST_BYTES = 5_000_000
 TENANT = re.compile(r"/t/([a-z2-7]{12})(/.*)", re.DOTALL)
 READS = {"GET", "HEAD", "OPTIONS"}
 
 
-def build_sandbox(folder: Path, base_url: str, own_url: str, most: int = 50) -> FastAPI:
-    """Raises NotOurs when the folder holds what no sandbox has put there."""
-    tenants = Tenants(folder, base_url, own_url, most)
+def build_sandbox(folder: Path, base_url: str, own_url: str, most: int = 50, *, local: bool = False) -> FastAPI:
+    """`local` says that nobody but this machine can reach it. Raises NotOurs when the folder holds what no sandbox has
+    put there."""
+    tenants = Tenants(folder, base_url, own_url, most, local=local)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         tidying = asyncio.create_task(tenants.tidy_until(stop))
-        with when_told_to_stop(tenants.close_pages):
-            yield
+        yield
         stop.set()
         await tidying
         await tenants.close()
@@ -93,11 +91,10 @@ class ToTenant:
             return
         prefix = len(f"/t/{found[1]}")
         inner = dict(scope) | {"path": found[2], "raw_path": scope.get("raw_path", b"")[prefix:]}
-        token = clock.set(tenant.clock)
         try:
-            await app(inner, receive, send)
+            with tenant.visited():
+                await app(inner, receive, send)
         finally:
-            clock.reset(token)
             if scope["method"] not in READS:
                 tenant.news.set()
 

@@ -58,9 +58,10 @@ def public_half(key: Json) -> Json:
     return dict(ECKey.import_key(key).as_dict(private=False))
 
 
-def sandbox_parties(jwks: dict[str, Any], push_url: str | None, secret: str) -> Parties:
+def sandbox_parties(jwks: dict[str, Any], push_url: str | None, secret: str, *, local: bool) -> Parties:
     """The parties of one tenant. `jwks` are the public keys of each client; without a `push_url` nobody is told of
-    changes. Raises PartiesError when a key will not do."""
+    changes. Subscriptions may call this machine where it alone can join (`local`), and nobody else, since whoever joins
+    chooses the port and the headers. Raises PartiesError when a key will not do."""
     destinations = [
         {
             "organisation": TRUST,
@@ -77,7 +78,7 @@ def sandbox_parties(jwks: dict[str, Any], push_url: str | None, secret: str) -> 
                 "ods_code": TRUST,
                 "name": "Sandham Mental Health NHS Foundation Trust (sandbox)",
                 "default_hub_id": HUB,
-                "subscription_endpoints": [{"url": "http://127.0.0.1", "private": True}],
+                "subscription_endpoints": [{"url": "http://127.0.0.1", "private": True}] if local else [],
             },
             {"ods_code": PARTNERSHIP, "name": "Sandham Social Prescribing Partnership (sandbox)"},
         ],

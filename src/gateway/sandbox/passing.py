@@ -19,26 +19,28 @@ STEP = timedelta(milliseconds=1)
 
 async def pass_time(tenant: Tenant, span: timedelta) -> None:
     """Returns when it is so much later. Raises Rejected when that is too far ahead."""
-    await tenant.awake()
     async with tenant.changing:
         await tenant.start()
-        if tenant.clock.ahead + span > FARTHEST:
-            raise Rejected(
-                f"The clock can be {FARTHEST.days} days ahead of the real one at most. Reset the tenant to begin anew.",
-                expression="advance",
-            )
-        with tenant.on_its_clock():
-            target, until = now() + span, time.monotonic() + LONGEST
+        await let_pass(tenant, span)
+
+
+async def let_pass(tenant: Tenant, span: timedelta) -> None:
+    """As `pass_time`, of a tenant that is started, for whoever holds `changing`."""
+    if tenant.clock.ahead + span > FARTHEST:
+        raise Rejected(
+            f"The clock can be {FARTHEST.days} days ahead of the real one at most. Reset the tenant to begin anew.",
+            expression="advance",
+        )
+    with tenant.on_its_clock():
+        target, until = now() + span, time.monotonic() + LONGEST
+        await _settle(tenant, until)
+        while (moment := now()) < target:
+            due_at = await _next_due(tenant) if time.monotonic() < until else None
+            then = min(target, max(due_at, moment) + STEP) if due_at else target
+            tenant.put_forward(then - moment)
             await _settle(tenant, until)
-            while (moment := now()) < target:
-                due_at = await _next_due(tenant) if time.monotonic() < until else None
-                then = min(target, max(due_at, moment) + STEP) if due_at else target
-                tenant.clock.ahead += then - moment
+            if await tell_of_late(tenant.gateway.store, tenant.gateway.settings.late_seconds):
                 await _settle(tenant, until)
-                if await tell_of_late(tenant.gateway.store, tenant.gateway.settings.late_seconds):
-                    await _settle(tenant, until)
-        tenant.kept = tenant.kept.model_copy(update={"ahead_seconds": tenant.clock.ahead.total_seconds()})
-        tenant.keep()
 
 
 async def _next_due(tenant: Tenant) -> datetime | None:

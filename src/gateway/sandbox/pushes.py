@@ -31,10 +31,11 @@ HOLD = 60.0  # seconds that a push nobody answers is held, unless the worker giv
 MOST_BODY = 1_000_000
 # Of one connection, not of the message (RFC 9110, 7.6.1); who sends on says them for itself.
 HOP_BY_HOP = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "keep-alive"}
+NO_CONTENT = {204, 304}  # what follows such a head would be taken for the next answer (RFC 9112, 6.3)
 
 
 class RefusedPush(GatewayError):
-    """What a scenario makes the sandbox's receiver say."""
+    """What a scenario makes the sandbox's receiver say, or its end."""
 
     code, nhs_code = "business-rule", "REC_UNPROCESSABLE_ENTITY"
 
@@ -45,7 +46,7 @@ class RefusedPush(GatewayError):
 
 @dataclass
 class Push:
-    """One update as it came, byte for byte. `taken_by`: listener, sandbox or nobody."""
+    """One update as it came, byte for byte. `taken_by`: listener, sandbox or nobody; `is_late`: for the listener."""
 
     number: int
     at: str
@@ -56,6 +57,7 @@ class Push:
     taken_by: str = "nobody"
     status: int | None = None
     milliseconds: int = 0
+    is_late: bool = False
     answered: "asyncio.Future[Response]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def shown(self) -> dict[str, Any]:
@@ -135,15 +137,20 @@ class Pushes:
     async def _send_on(self, push: Push, receive: Receive) -> Response:
         self._open[push.number] = push
         self._waiting.put_nowait(push)
+        gone = asyncio.create_task(_wait_until_gone(receive, HOLD))
+        either: list[asyncio.Future[Any]] = [push.answered, gone]
         try:
-            async with asyncio.timeout(PATIENCE):
-                answer = await push.answered
+            await asyncio.wait(either, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            push.is_late = True  # a receiver that is dead says nothing, and an answer of ours would be one
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not push.answered.done():
+                return Response(status_code=504)
+            answer = push.answered.result()
             push.taken_by, push.status = "listener", answer.status_code
             return answer
-        except TimeoutError:  # as a receiver that is dead says nothing, and an answer of ours would be one
-            await _wait_until_gone(receive, HOLD)
-            return Response(status_code=504)
         finally:
+            gone.cancel()
+            push.is_late = True
             self._open.pop(push.number, None)
 
     async def _take(self, push: Push, task_id: str) -> Response:
@@ -172,7 +179,7 @@ class Pushes:
         if self.is_listened_to and self._listener != listener:
             raise Conflict("Another `gateway listen` takes this sandbox's updates. Stop it first.")
         self._listener, self._listens_until = listener, time.monotonic() + seconds + GRACE
-        came = asyncio.create_task(self._waiting.get())
+        came = asyncio.create_task(self._next_open())
         gone = asyncio.create_task(_wait_until_gone(receive, seconds))
         try:
             await asyncio.wait([came, gone], return_when=asyncio.FIRST_COMPLETED)
@@ -186,6 +193,12 @@ class Pushes:
             if self._listener == listener:  # it has not stopped meanwhile
                 self._listens_until = time.monotonic() + GRACE
 
+    async def _next_open(self) -> Push:
+        """The next that is still waited for."""
+        while (push := await self._waiting.get()).is_late:
+            pass
+        return push
+
     def stop_listening(self, listener: str) -> None:
         if self._listener == listener:
             self._listener, self._listens_until = None, 0.0
@@ -193,10 +206,22 @@ class Pushes:
     def answer(self, number: int, status: int, headers: dict[str, str], body: bytes) -> None:
         """What the listener's target has answered. Raises NotFound when nobody waits for it any more."""
         push = self._open.get(number)
-        if push is None or push.answered.done():
+        if push is None or push.is_late or push.answered.done():
             raise NotFound("Nobody waits for this answer any more.")
         sent = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
+        body = b"" if status in NO_CONTENT else body
         push.answered.set_result(Response(body, status, sent))
+
+    def release(self) -> None:
+        """Those whom the listener has not answered are not held any longer: it is tried again."""
+        for push in self._open.values():
+            if not push.answered.done():
+                push.answered.set_exception(RefusedPush(503, "The sandbox stops, and the listener has not answered."))
+
+    def clear(self) -> None:
+        """Forgets what was taken. Whoever listens goes on, and numbers are not given twice."""
+        self.kept.clear()
+        self._held.clear()
 
 
 def _version_of(body: bytes, task_id: str) -> int:

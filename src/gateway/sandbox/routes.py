@@ -112,7 +112,7 @@ async def wait_for_push(request: Request) -> Response:
     tenant = _admit(request)
     await tenant.awake()
     wait = request.query_params.get("wait", "20")
-    if not (wait.isascii() and wait.isdigit() and int(wait) <= LONGEST_WAIT):
+    if not (wait.isascii() and wait.isdigit() and len(wait) < 5 and int(wait) <= LONGEST_WAIT):
         raise BadRequest(f"wait must be a number of seconds, {LONGEST_WAIT:.0f} at most.", expression="wait")
     push = await tenant.pushes.next_for(_listener(request), float(wait), request.receive)
     return _json(push.sent_on()) if push else Response(status_code=204)

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextvars import copy_context
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -19,8 +19,8 @@ from gateway.arrival import Gateway
 from gateway.errors import NotFound
 from gateway.ids import Clock, clock, now
 from gateway.parties import register
-from gateway.sandbox import pushes
-from gateway.sandbox.gate import Gate
+from gateway.sandbox import database, pushes
+from gateway.sandbox.gate import Gate, keep_real_people_out
 from gateway.sandbox.kept import Kept, write_kept
 from gateway.sandbox.parties import TRUST, sandbox_parties
 from gateway.sandbox.player import Player, scenario_of
@@ -31,17 +31,14 @@ from gateway.settings import Settings
 from gateway.store import referrals
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate
+from gateway.store.subscriptions import subscriptions, switch_off
 from gateway.store.wake import first_of
 
-OURS = 0x53505342  # SQLite's application_id of a sandbox's database: "SPSB"
-FILE = "gateway.db"
+LEAVE = 10.0  # seconds that requests have to be answered before it stops
+LOOK_AGAIN = 0.2  # seconds between two looks whether somebody waits for a laptop
 LOOK = 5.0  # seconds between two looks of the player and of the worker, when nothing wakes them
 
 log = structlog.get_logger()
-
-
-class NotOurs(Exception):
-    """There is a database here that no sandbox has made. Nothing of it was touched."""
 
 
 class TenantSettings(Settings):
@@ -60,17 +57,22 @@ class TenantSettings(Settings):
 
 
 class Tenant:
-    """`base_url` is where others reach it; `own_url` where this process reaches itself, for the pushes."""
+    """`base_url` is where others reach it; `own_url` where this process reaches itself, for the pushes; `local` whether
+    nobody but this machine can join."""
 
-    def __init__(self, folder: Path, kept: Kept, base_url: str, own_url: str) -> None:
+    def __init__(self, folder: Path, kept: Kept, base_url: str, own_url: str, *, local: bool) -> None:
         self.folder = folder
         self.kept = kept
         self.base_url = f"{base_url}/t/{kept.id}"
         self.push_url = f"{own_url}/t/{kept.id}/receiver/{kept.receiver_key}"
+        self.local = local
         self.clock = Clock(timedelta(seconds=kept.ahead_seconds))
         self.pushes = Pushes(kept.webhook_secret, self._scenario_of)
         self.app: FastAPI | None = None
         self.used_at = time.monotonic()
+        self._visits = 0  # requests that are not answered yet
+        self._left = asyncio.Event()  # by all of them
+        self._left.set()
         self.changing = asyncio.Lock()  # starts, stops, resets and jumps of the clock, one after the other
         self.news = asyncio.Event()  # for the player
         self._player: Player | None = None
@@ -89,13 +91,19 @@ class Tenant:
         return self._player
 
     async def start(self) -> FastAPI:
-        """Starts it, unless it runs. Raises NotOurs, and NotFound when it was removed."""
+        """Starts it, unless it runs; with a new database it begins anew. Raises NotOurs, and NotFound when it was
+        removed."""
+        self.used_at = time.monotonic()
         if not self.folder.exists():
             raise NotFound("This tenant was removed.")
         if self.app is None:
-            url = f"sqlite+aiosqlite:///{self.folder / FILE}"
-            claim_database(self.folder / FILE)
+            url = f"sqlite+aiosqlite:///{self.folder / database.FILE}"
+            if not database.is_made(self.folder):
+                self.clock.ahead = timedelta(0)
+                self.keep(ahead_seconds=0, seeded=[])
+                database.make(self.folder)
             await migrate(url)
+            self._stop = asyncio.Event()
             app = build_app(
                 TenantSettings(
                     database_url=url,
@@ -108,8 +116,9 @@ class Tenant:
                 hosted=True,
             )
             app.user_middleware.append(Middleware(Gate))
+            keep_real_people_out(app.state.gateway.store)
+            database.refuse_when_over(app.state.gateway.store, self._stop)
             started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._stop = asyncio.Event()
             context = copy_context()
             context.run(clock.set, self.clock)
             self._running = asyncio.create_task(self._run(app, started), context=context)
@@ -133,9 +142,13 @@ class Tenant:
         store = app.state.gateway.store
         if not self.kept.seeded:  # nobody is told of what was there before
             await self._register(store, None)
-            self.kept = self.kept.model_copy(update={"seeded": await seed(app)})
-            self.keep()
+            self.keep(seeded=await seed(app))
         await self._register(store, self.push_url)
+        if not self.local:  # it may have been: what was asked for then would still call this machine
+            async with store.reading() as connection:
+                asked = await subscriptions(connection, TRUST)
+            for one in asked:
+                await switch_off(store, one)
 
     async def _play(self, player: Player) -> None:
         while not self._stop.is_set():
@@ -150,25 +163,43 @@ class Tenant:
             await first_of(wait, self._stop, self.news)
 
     async def _register(self, store: Store, push_url: str | None) -> None:
-        await register(store, sandbox_parties(self.kept.jwks, push_url, self.kept.webhook_secret))
+        parties = sandbox_parties(self.kept.jwks, push_url, self.kept.webhook_secret, local=self.local)
+        await register(store, parties)
+
+    async def hush(self) -> None:
+        """Sends nothing any more. Whoever waits for a laptop's answer is not kept waiting."""
+        if self.app:
+            self.app.state.stopping.set()
+            self.app.state.open_pages.close()
+            while not self.app.state.worker.done():
+                self.pushes.release()
+                await asyncio.wait([self.app.state.worker], timeout=LOOK_AGAIN)
 
     async def stop(self) -> None:
+        await self.hush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE):
+                await self._left.wait()
         if self._running:
             self._stop.set()
-            await self._running
+            await asyncio.wait([self._running])
         self.app = self._running = self._player = None
 
     async def empty(self) -> None:
-        """Stops it and forgets all that was sent to it; clients, keys and addresses stay."""
+        """Stops it and forgets all that was sent to it; clients, keys and addresses stay. It begins anew when it is
+        started."""
         await self.stop()
-        for file in self.folder.glob(f"{FILE}*"):
-            file.unlink()
-        self.kept = self.kept.model_copy(update={"ahead_seconds": 0, "seeded": []})
-        self.clock.ahead = timedelta(0)
-        self.pushes = Pushes(self.kept.webhook_secret, self._scenario_of)
-        self.keep()
+        database.remove(self.folder)
+        self.pushes.clear()
 
-    def keep(self) -> None:
+    def put_forward(self, span: timedelta) -> None:
+        """Kept before it counts: what is stored by the later time must not be in the future after a crash."""
+        ahead = self.clock.ahead + span
+        self.keep(ahead_seconds=ahead.total_seconds())
+        self.clock.ahead = ahead
+
+    def keep(self, **changed: Any) -> None:
+        self.kept = self.kept.model_copy(update=changed)
         write_kept(self.folder, self.kept)
 
     @contextlib.contextmanager
@@ -180,10 +211,27 @@ class Tenant:
         finally:
             clock.reset(token)
 
+    @contextlib.contextmanager
+    def visited(self) -> Iterator[None]:
+        """As `on_its_clock`, for a request: it does not stop before that is answered."""
+        self._visits += 1
+        self._left.clear()
+        try:
+            with self.on_its_clock():
+                yield
+        finally:
+            self._visits -= 1
+            if not self._visits:
+                self._left.set()
+
+    @property
+    def is_visited(self) -> bool:
+        return self._visits > 0
+
     async def awake(self) -> FastAPI:
-        """The running application, started when it sleeps."""
+        """The running application, started when it sleeps; while it is being stopped, the next one."""
         self.used_at = time.monotonic()
-        if self.app is None:
+        if self.app is None or self.app.state.stopping.is_set():
             async with self.changing:
                 return await self.start()
         return self.app
@@ -198,17 +246,3 @@ def _tell_end(ended: asyncio.Task[None], started: "asyncio.Future[None]") -> Non
     """Whoever waits for a start hears of an end before it."""
     if not started.done():
         started.set_exception(ended.exception() or RuntimeError("the tenant ended before it had started"))
-
-
-def claim_database(path: Path) -> None:
-    """Marks a new database as a sandbox's. Raises NotOurs for any other that is there."""
-    is_new = not path.exists()
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        try:
-            if is_new:
-                connection.execute(f"PRAGMA application_id = {OURS}")
-            found = connection.execute("PRAGMA application_id").fetchone()[0]
-        except sqlite3.DatabaseError:
-            found = None
-    if found != OURS:
-        raise NotOurs(f"{path} is no database of a sandbox. Choose another --folder.")

@@ -15,10 +15,11 @@ from typing import Any
 import structlog
 
 from gateway.errors import GatewayError, NotFound, Unauthorised
+from gateway.sandbox import database
+from gateway.sandbox.database import NotOurs
 from gateway.sandbox.kept import FILE, Kept, read_kept, write_kept
 from gateway.sandbox.parties import CLIENTS, new_key, public_half
-from gateway.sandbox.tenant import FILE as DATABASE
-from gateway.sandbox.tenant import NotOurs, Tenant, claim_database
+from gateway.sandbox.tenant import Tenant
 
 Json = dict[str, Any]
 
@@ -34,10 +35,7 @@ log = structlog.get_logger()
 
 class Full(GatewayError):
     status, code, nhs_code = 429, "throttled", "REC_TOO_MANY_REQUESTS"
-    text = (
-        f"This sandbox has its {MOST} tenants. Delete one that you no longer need (DELETE /sandbox/tenants/{{id}} with "
-        "its control token), or run a sandbox of your own: gateway sandbox."
-    )
+    text = "This sandbox has all the tenants that it may have."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +48,15 @@ class Made:
 
 
 class Tenants:
-    """Those of one folder. `base_url` is where others reach the sandbox; `own_url` where it reaches itself."""
+    """Those of one folder. `base_url` is where others reach the sandbox; `own_url` where it reaches itself; `local`
+    whether nobody but this machine can."""
 
-    def __init__(self, folder: Path, base_url: str, own_url: str, most: int = MOST) -> None:
-        """Raises NotOurs when the folder holds what no sandbox has put there."""
+    def __init__(self, folder: Path, base_url: str, own_url: str, most: int = MOST, *, local: bool = False) -> None:
+        """Raises NotOurs when the folder is not empty, and no sandbox's."""
         self.folder = folder
         self.base_url = base_url.rstrip("/")
         self.own_url = own_url.rstrip("/")
+        self.local = local
         self._most = most
         self._tenants: dict[str, Tenant] = {}
         self._making = asyncio.Lock()
@@ -65,15 +65,17 @@ class Tenants:
             self._open(file.parent)
 
     def _open(self, folder: Path) -> None:
+        """One that is not as a sandbox has left it is nobody's, and stays as it is: the others are none the worse."""
         try:
             kept = read_kept(folder)
-        except (OSError, ValueError) as trouble:
-            raise NotOurs(f"{folder / FILE} cannot be read; remove {folder} to go on without it.") from trouble
-        if kept.id != folder.name or not ID.fullmatch(kept.id):
-            raise NotOurs(f"{folder / FILE} is of another tenant. Remove {folder} to go on without it.")
-        if (folder / DATABASE).exists():
-            claim_database(folder / DATABASE)
-        self._tenants[kept.id] = Tenant(folder, kept, self.base_url, self.own_url)
+            if kept.id != folder.name or not ID.fullmatch(kept.id):
+                raise NotOurs(f"{folder / FILE} is of another tenant.")
+            database.is_made(folder)
+        except (OSError, ValueError, NotOurs) as trouble:
+            why = str(trouble) if isinstance(trouble, NotOurs) else f"{folder / FILE} cannot be read."
+            log.error("sandbox tenant left out", folder=str(folder), why=why, remedy="mend or remove the folder")
+        else:
+            self._tenants[kept.id] = Tenant(folder, kept, self.base_url, self.own_url, local=self.local)
 
     def find(self, id_: str) -> Tenant:
         """Raises NotFound."""
@@ -109,11 +111,14 @@ class Tenants:
             if len(self._tenants) >= self._most:
                 await self._remove_forgotten()
             if len(self._tenants) >= self._most:
-                raise Full
+                raise Full(
+                    f"This sandbox has its {self._most} tenants. Delete one that you no longer need (DELETE "
+                    "/sandbox/tenants/{id} with its control token), or run a sandbox of your own: gateway sandbox."
+                )
             folder = self.folder / kept.id
             folder.mkdir(mode=0o700)
             write_kept(folder, kept)
-            tenant = Tenant(folder, kept, self.base_url, self.own_url)
+            tenant = Tenant(folder, kept, self.base_url, self.own_url, local=self.local)
             self._tenants[kept.id] = tenant
         try:
             await tenant.awake()
@@ -124,7 +129,8 @@ class Tenants:
         return Made(tenant, control_token, private)
 
     async def remove(self, tenant: Tenant) -> None:
-        self._tenants.pop(tenant.kept.id, None)
+        if self._tenants.pop(tenant.kept.id, None) is None:
+            return  # somebody else does
         async with tenant.changing:
             await tenant.stop()
             shutil.rmtree(tenant.folder)
@@ -132,7 +138,7 @@ class Tenants:
     async def _remove_forgotten(self) -> None:
         """Makes room: nothing was written for so long that nobody will come back."""
         for tenant in list(self._tenants.values()):
-            files = list(tenant.folder.glob(f"{DATABASE}*"))
+            files = list(tenant.folder.glob(f"{database.FILE}*"))
             written_at = max((file.stat().st_mtime for file in files), default=0.0)
             if time.time() - written_at > FORGOTTEN_AFTER and not tenant.pushes.is_listened_to:
                 log.info("sandbox tenant forgotten", tenant=tenant.kept.id)
@@ -142,9 +148,9 @@ class Tenants:
         """Puts to sleep whom nobody uses: their folders stay."""
         while not stop.is_set():
             for tenant in list(self._tenants.values()):
-                idle = time.monotonic() - tenant.used_at
-                if tenant.app and idle > SLEEPS_AFTER and not tenant.pushes.is_listened_to:
-                    async with tenant.changing:
+                async with tenant.changing:
+                    idle = time.monotonic() - tenant.used_at
+                    if idle > SLEEPS_AFTER and not (tenant.is_visited or tenant.pushes.is_listened_to):
                         await tenant.stop()
             try:
                 async with asyncio.timeout(TIDY):
@@ -152,13 +158,16 @@ class Tenants:
             except TimeoutError:
                 continue
 
-    async def close(self) -> None:
-        await asyncio.gather(*(tenant.stop() for tenant in self._tenants.values()), return_exceptions=True)
+    async def hush(self) -> None:
+        """Before the port closes that they send to: nothing is sent any more."""
+        await asyncio.gather(*(tenant.hush() for tenant in self._tenants.values()), return_exceptions=True)
 
-    def close_pages(self) -> None:
-        for tenant in self._tenants.values():
-            if tenant.app:
-                tenant.app.state.open_pages.close()
+    async def close(self) -> None:
+        await asyncio.gather(*(self._put_to_sleep(one) for one in self._tenants.values()), return_exceptions=True)
+
+    async def _put_to_sleep(self, tenant: Tenant) -> None:
+        async with tenant.changing:
+            await tenant.stop()
 
 
 def _claim_folder(folder: Path) -> None:

@@ -4,17 +4,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from gateway.advance import advance
 from gateway.changes import Change
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.ids import is_reference, new_id, now
+from gateway.lateness import say_undelivered
 from gateway.messages import Answer, Received
 from gateway.platform.exchange import ID
 from gateway.record import record
 from gateway.sandbox.deeds import Deed
 from gateway.sandbox.events import EVENTS, OF_PRESCRIPTION, event_towards
 from gateway.sandbox.parties import EPR, HUB, TRUST
-from gateway.sandbox.passing import pass_time
+from gateway.sandbox.passing import let_pass
 from gateway.sandbox.player import AS_PLATFORM
 from gateway.sandbox.tenant import Tenant
 from gateway.sandbox.walk import STATUSES, towards
@@ -22,13 +22,11 @@ from gateway.security import Caller
 from gateway.store import referrals
 from gateway.store.referrals import Stored
 from gateway.telemetry import RequestContext
-from gateway.undelivered import tell_undelivered
 
 Json = dict[str, Any]
 
 MOST_DEEDS = 40
 AS_EPR = Caller(EPR, TRUST, "epr", frozenset({"system/*.crus"}))
-AS_SYSTEM = Caller("gateway", TRUST, "system", frozenset())
 
 
 async def trigger(tenant: Tenant, wanted: str, reference: str) -> Json:
@@ -43,21 +41,22 @@ async def trigger(tenant: Tenant, wanted: str, reference: str) -> Json:
             f"{', '.join([*EVENTS, *OF_PRESCRIPTION])}.",
             expression="status",
         )
-    await tenant.awake()
     done: list[str] = []
     refused: str | None = None
-    with tenant.on_its_clock():
-        stored = await _find(tenant, reference)
-        try:
-            is_over = False
-            while not is_over and len(done) < MOST_DEEDS:
-                deed, is_over = _next(stored, wanted)
-                if deed:
-                    await _do(tenant, stored, deed)
-                    done.append(deed.words)
-                    stored = await _find(tenant, reference)
-        except GatewayError as refusal:
-            refused = refusal.issues[0].text
+    async with tenant.changing:  # a reset waits until it is over
+        await tenant.start()
+        with tenant.on_its_clock():
+            stored = await _find(tenant, reference)
+            try:
+                is_over = False
+                while not is_over and len(done) < MOST_DEEDS:
+                    deed, is_over = _next(stored, wanted)
+                    if deed:
+                        await _do(tenant, stored, deed)
+                        done.append(deed.words)
+                        stored = await _find(tenant, reference)
+            except GatewayError as refusal:
+                refused = refusal.issues[0].text
     tenant.news.set()
     return {"referral": stored.standing.reference, "status": stored.standing.status, "done": done, "refused": refused}
 
@@ -72,7 +71,7 @@ def _next(stored: Stored, wanted: str) -> tuple[Deed | None, bool]:
 
 async def _do(tenant: Tenant, stored: Stored, deed: Deed) -> None:
     if deed.passes > timedelta(0):
-        await pass_time(tenant, deed.passes)
+        await let_pass(tenant, deed.passes)
     elif deed.change is not None and deed.by == "system":
         await _as_the_gateway(tenant, stored, now())
     elif deed.change is not None:
@@ -87,15 +86,11 @@ async def _record(tenant: Tenant, stored: Stored, change: Change, caller: Caller
 
 
 async def _as_the_gateway(tenant: Tenant, stored: Stored, at: datetime) -> None:
-    """As when the hub's own system could not be told (gateway.lateness)."""
-    organisation, id_ = stored.row["organisation"], stored.row["id"]
+    """As when the hub's own system could not be told."""
     async with tenant.gateway.store.transaction() as connection:
-        before = await referrals.load(connection, organisation, id_, lock=True)
-        applied = tell_undelivered(before.standing, {"hub": at}) if before else None
-        if before and applied:
-            context = RequestContext(str(uuid4()), before.row["correlation_id"])
-            told = {"from": before.standing.status, "to": applied.standing.status}
-            await advance(connection, AS_SYSTEM, context, before, applied, told, at)
+        before = await referrals.load(connection, stored.row["organisation"], stored.row["id"], lock=True)
+        if before:
+            await say_undelivered(connection, before, {"hub": at})
 
 
 async def _find(tenant: Tenant, reference: str) -> Stored:

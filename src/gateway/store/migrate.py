@@ -1,6 +1,9 @@
 """Brings a database to this version's tables (Alembic)."""
 
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +14,8 @@ from sqlalchemy.engine import make_url
 import gateway.migrations
 from gateway.store.engine import Store
 from gateway.store.reindex import is_unindexed, reindex
+
+_upgrading = threading.Lock()  # of the process, whichever thread and loop: Alembic's context is one for all
 
 
 async def migrate(url: str, tell: Callable[[int, int], None] = lambda done, total: None) -> None:
@@ -23,12 +28,22 @@ async def migrate(url: str, tell: Callable[[int, int], None] = lambda done, tota
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     store = Store(url, connections=1, bounded=False)
     try:
-        async with store.transaction() as connection:
+        async with _alone(), store.transaction() as connection:
             await connection.run_sync(_upgrade)
         if await is_unindexed(store):
             await reindex(store, tell)
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _alone() -> AsyncIterator[None]:
+    while not _upgrading.acquire(blocking=False):  # noqa: ASYNC110 - held by another loop, or a task of this one
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        _upgrading.release()
 
 
 def _upgrade(connection: Connection) -> None:
