@@ -15,6 +15,7 @@ from tests.serving import serving
 
 from gateway.contract.config import Config
 from gateway.contract.running import Report, run_suite
+from gateway.security import token_request
 
 Json = dict[str, Any]
 
@@ -22,6 +23,31 @@ Json = dict[str, Any]
 class NewNumberEachTry(Epr):
     def before_the_next_try(self, bundle: Json) -> Json:
         resource_of(bundle, "ServiceRequest")["identifier"][0]["value"] += "0"
+        return bundle
+
+
+class AsksForATokenInJson(Epr):
+    async def signed_in(self) -> str:
+        url = f"{self.gateway}/oauth2/token"
+        await self.http.post(url, json=token_request("epr-under-test", self.key, url))
+        return "none"
+
+
+class DoublesWhatIsSlow(Epr):
+    """After a second it sends the same under another number."""
+
+    impatient = False
+
+    async def post(self, path: str, body: Json) -> Any:
+        try:
+            return await asyncio.wait_for(super().post(path, body), 1)
+        except TimeoutError:
+            self.impatient = True
+            return None
+
+    def before_the_next_try(self, bundle: Json) -> Json:
+        if self.impatient:
+            resource_of(bundle, "ServiceRequest")["identifier"][0]["value"] += "0"
         return bundle
 
 
@@ -103,7 +129,10 @@ def _answered(status: int) -> Any:
     return Answered()
 
 
+# Judged by the tests that must see it: who never sends what can be accepted fails the others, too.
 BROKEN = [
+    (AsksForATokenInJson, ["SND-01"]),
+    (DoublesWhatIsSlow, ["SND-10"]),
     (NewNumberEachTry, ["SND-08", "SND-09", "SND-11"]),
     (GivesUp, ["SND-08"]),
     (GivesUpWhenAway, ["SND-09"]),
@@ -137,7 +166,7 @@ async def judged(
 
 
 async def test_no_false_alarm(keys: tuple[Json, Config]) -> None:
-    report = await judged(Epr(keys[0]), keys[1])
+    report = await judged(Epr(keys[0]), keys[1].model_copy(update={"patience": 10}))  # longer than a slow answer
     assert not failed(report), told(report)
     assert report.count("pass") == len(report.suite.tests)
 
@@ -146,6 +175,11 @@ async def test_no_false_alarm(keys: tuple[Json, Config]) -> None:
 async def test_a_broken_one_is_caught(broken: type[Epr], caught_by: list[str], keys: tuple[Json, Config]) -> None:
     report = await judged(broken(keys[0]), keys[1], *caught_by)
     assert failed(report) == caught_by, told(report)
+
+
+def test_each_test_catches_somebody() -> None:
+    caught = {id_ for _, caught_by in BROKEN for id_ in caught_by}
+    assert caught == {test.id for test in read_once("epr-sender").tests}
 
 
 async def test_without_its_keys_no_epr_can_be_judged() -> None:
