@@ -33,8 +33,8 @@ class AsksForATokenInJson(Epr):
         return "none"
 
 
-class DoublesWhatIsSlow(Epr):
-    """After a second it sends the same under another number."""
+class WaitsASecond(Epr):
+    """Nothing is wrong with it: after that it sends the same again."""
 
     impatient = False
 
@@ -45,9 +45,14 @@ class DoublesWhatIsSlow(Epr):
             self.impatient = True
             return None
 
+
+class DoublesWhatIsSlow(WaitsASecond):
+    """And under another number."""
+
     def before_the_next_try(self, bundle: Json) -> Json:
         if self.impatient:
             resource_of(bundle, "ServiceRequest")["identifier"][0]["value"] += "0"
+        self.impatient = False
         return bundle
 
 
@@ -169,6 +174,12 @@ async def test_no_false_alarm(keys: tuple[Json, Config]) -> None:
     report = await judged(Epr(keys[0]), keys[1].model_copy(update={"patience": 10}))  # longer than a slow answer
     assert not failed(report), told(report)
     assert report.count("pass") == len(report.suite.tests)
+
+
+async def test_an_epr_is_free_to_wait_a_second_only(keys: tuple[Json, Config]) -> None:
+    """The repeat is answered first, with the code duplicate."""
+    report = await judged(WaitsASecond(keys[0]), keys[1], "SND-08", "SND-10")
+    assert not failed(report), told(report)
 
 
 @pytest.mark.parametrize(("broken", "caught_by"), BROKEN, ids=lambda one: getattr(one, "__name__", None))
