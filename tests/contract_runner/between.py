@@ -1,7 +1,7 @@
 """What stands between the runner and a healthy counterpart, and makes it a broken one."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,11 +15,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """A request on its way in; header names in lower case."""
+    """A request on its way in. `path` with its query; header names in lower case."""
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     body: bytes
 
     @property
@@ -34,6 +34,15 @@ class Call:
     def with_headers(self, **headers: str) -> "Call":
         return replace(self, headers={**self.headers, **{name.replace("_", "-"): headers[name] for name in headers}})
 
+    def saying(self, document: object) -> "Call":
+        return replace(self, body=json.dumps(document).encode())
+
+    def at(self, method: str, path: str, document: object = None, type_: str = "") -> "Call":
+        """Another request by the same client."""
+        known = {name: value for name, value in self.headers.items() if name in {"authorization", "host"}}
+        body = b"" if document is None else json.dumps(document).encode()
+        return Call(method, path, known | ({"content-type": type_} if type_ else {}), body)
+
 
 Pass = Callable[[Call], Awaitable[Response]]  # passes it on to the healthy one
 Seen = dict[str, Any]  # what a fault remembers of one counterpart
@@ -44,25 +53,28 @@ def between(fault: Fault) -> Callable[[ASGIApp], ASGIApp]:
     def around(healthy: ASGIApp) -> ASGIApp:
         seen: Seen = {}
 
-        async def pass_on(call: Call) -> Response:
-            transport = httpx.ASGITransport(app=healthy)
-            async with httpx.AsyncClient(transport=transport, base_url="http://healthy") as client:
-                answer = await client.request(
-                    call.method, call.path, headers=dict(call.headers) | {"content-length": str(len(call.body))},
-                    content=call.body,
-                )  # fmt: skip
-            headers = {name: answer.headers[name] for name in answer.headers if name != "content-length"}
-            return Response(answer.content, answer.status_code, headers)
-
         async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-            request = Request(scope, receive)
-            call = Call(request.method, request.url.path, dict(request.headers), await request.body())
-            response = await fault(call, pass_on, seen)
+            response = await fault(await read(scope, receive), lambda call: pass_to(healthy, call), seen)
             await response(scope, receive, send)
 
         return broken
 
     return around
+
+
+async def read(scope: Scope, receive: Receive) -> Call:
+    request = Request(scope, receive)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Call(request.method, scope["raw_path"].decode() + query, dict(request.headers), await request.body())
+
+
+async def pass_to(healthy: ASGIApp, call: Call) -> Response:
+    """What it answers."""
+    headers = call.headers | {"content-length": str(len(call.body))}
+    asked = httpx.Request(call.method, f"http://healthy{call.path}", headers=headers, content=call.body)
+    answer = await httpx.ASGITransport(healthy).handle_async_request(asked)
+    kept = {name: answer.headers[name] for name in answer.headers if name != "content-length"}
+    return Response(await answer.aread(), answer.status_code, kept)
 
 
 def answering(when: Callable[[Call], bool], status: int, body: str = "", **headers: str) -> Fault:

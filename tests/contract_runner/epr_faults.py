@@ -108,6 +108,25 @@ async def apply_the_old(call: Call, pass_on: Pass, seen: Seen) -> Response:
     return Response(old, 200, media_type="application/fhir+json") if old else answer
 
 
+def is_in(*statuses: str) -> Callable[[Call], bool]:
+    return lambda call: is_update(call) and call.json.get("status") in statuses
+
+
+has_ended = is_in("completed", "rejected", "cancelled", "failed")
+
+
+def tells_an_end(call: Call, answer: Response) -> bool:
+    """Whether the healthy one is asked for what it holds, and that has ended."""
+    return call.method == "GET" and has_ended(replace(call, method="PUT", body=bytes(answer.body)))
+
+
+async def close(call: Call, pass_on: Pass, _seen: Seen) -> Response:
+    """Refuses a newer version of what has ended."""
+    before = await held(call, pass_on) if is_update(call) else {}
+    ended = before.get("status") in {"completed", "rejected", "cancelled", "failed"}
+    return Response(CONFLICT, 409) if ended and version_of(call.json) > version_of(before) else await pass_on(call)
+
+
 async def compare_versions_as_text(call: Call, pass_on: Pass, _seen: Seen) -> Response:
     new, old = version_of(call.json), version_of(await held(call, pass_on)) if is_update(call) else 0
     return Response(CONFLICT, 409) if new > old and str(new) < str(old) else await pass_on(call)

@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
-from starlette.types import Scope
-from tests.contract_runner.fault import Answered, Asked, Fault, Json
+from tests.contract_runner.between import Call, Json
+from tests.contract_runner.fault import Answered, Fault
 
 FHIR = "/FHIR/R4"
 TASK = re.compile(rf"{FHIR}/Task/[^/?]+")
@@ -16,15 +16,15 @@ class AsAnother(Fault):
 
     ways = re.compile("")
 
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
+    async def answer(self, asked: Call) -> Answered:
         who = asked.headers.get("authorization", "")
         if asked.method == "POST" and asked.path == FHIR and who:
-            answered = await self.ask(asked, scope)
+            answered = await self.ask(asked)
             self.seen["token"] = self.seen.get("token", who) if answered.refuses else who
             return answered
         wanted = self.ways.fullmatch(f"{asked.method} {asked.path}") and "token" in self.seen
         trusted = replace(asked, headers=asked.headers | {"authorization": self.seen["token"]}) if wanted else asked
-        return await self.ask(trusted, scope)
+        return await self.ask(trusted)
 
 
 class ReadsForAnybody(AsAnother):
@@ -40,8 +40,8 @@ class ChangesForAnybody(AsAnother):
 
 
 class AsksForNoToken(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if answered.status != 401 or not self.trusts(asked.headers.get("authorization")):
             return answered
         return answered.saying({"resourceType": "Bundle", "type": "searchset"}, 200)
@@ -64,20 +64,20 @@ class BelievesOldTokens(BelievesEachToken):
 
 
 class LosesZeros(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         return replace(answered, body=re.sub(rb'"0+(\d+)"', rb'"\1"', answered.body))
 
 
 class RoundsDecimals(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         return answered.saying(answered.json) if b"Observation" in answered.body else answered
 
 
 class DropsExtensions(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if f"{FHIR}/Patient/" not in asked.path or answered.refuses:
             return answered
         return answered.saying({name: value for name, value in answered.json.items() if name != "extension"})
@@ -86,8 +86,8 @@ class DropsExtensions(Fault):
 class NamesThePerson(Fault):
     """... in what it says of a refusal, for the engineer's convenience."""
 
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         names = re.findall(rb'"family": "([^"]+)"', asked.body)
         if not answered.refuses or not names:
             return answered
@@ -97,8 +97,8 @@ class NamesThePerson(Fault):
 
 
 class RefusesInItsOwnWords(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if not answered.refuses:
             return answered
         headers = answered.headers | {"content-type": "application/json"}
@@ -106,8 +106,8 @@ class RefusesInItsOwnWords(Fault):
 
 
 class NamesNoElement(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if answered.status not in {400, 422}:
             return answered
         issue = {"severity": "error", "code": "invalid", "diagnostics": "The request is not valid."}
@@ -115,8 +115,8 @@ class NamesNoElement(Fault):
 
 
 class EchoesNoIds(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         return replace(answered, headers=answered.headers | {"x-correlation-id": "1"})
 
 
@@ -125,8 +125,8 @@ class OfAnswers(Fault):
 
     ways = re.compile("")
 
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         return self.made(answered) if self.ways.fullmatch(f"{asked.method} {asked.path}") else answered
 
     def made(self, answered: Answered) -> Answered:
@@ -161,8 +161,8 @@ class AnswersEmpty(OfAnswers):
 class OfTasks(Fault):
     """One that shows a Task otherwise than it stands."""
 
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if asked.method != "GET" or not TASK.fullmatch(asked.path) or answered.refuses:
             return answered
         task = answered.json
@@ -198,8 +198,8 @@ class TellsNoOutcome(OfTasks):
 
 
 class ServesAnyType(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if asked.path != f"{FHIR}/Wombat":
             return answered
         return answered.saying({"resourceType": "Bundle", "type": "searchset"}, 200)
@@ -210,9 +210,9 @@ class WithoutParameter(Fault):
 
     name = ""
 
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
+    async def answer(self, asked: Call) -> Answered:
         path = re.sub(rf"(?<=[?&]){self.name}=[^&]*&?", "", asked.path)
-        return await self.ask(replace(asked, path=path), scope)
+        return await self.ask(replace(asked, path=path))
 
 
 class IgnoresLastUpdated(WithoutParameter):
@@ -227,25 +227,25 @@ class IgnoresReferences(OfAnswers):
 
 
 class RepeatsThePage(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
+    async def answer(self, asked: Call) -> Answered:
         if "_page=" in asked.path:
-            return await self.ask(replace(asked, path=self.seen["page"]), scope)
+            return await self.ask(replace(asked, path=self.seen["page"]))
         if "_count=1" in asked.path:
             self.seen["page"] = asked.path
-        return await self.ask(asked, scope)
+        return await self.ask(asked)
 
 
 class KeepsTheLastVersionOnly(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if not asked.path.endswith("/_history") or answered.refuses:
             return answered
         return answered.saying(answered.json | {"entry": answered.json["entry"][:1]})
 
 
 class OneDoorForAll(Fault):
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if (
             answered.status in {401, 403}
             and asked.headers.get("authorization", "").count(".") == 2
@@ -258,8 +258,8 @@ class OneDoorForAll(Fault):
 class LosesReferrals(Fault):
     """It answers at once, and stores later; later never comes."""
 
-    async def answer(self, asked: Asked, scope: Scope) -> Answered:
-        answered = await self.ask(asked, scope)
+    async def answer(self, asked: Call) -> Answered:
+        answered = await self.ask(asked)
         if asked.method == "GET" and TASK.fullmatch(asked.path):
             return answered.saying(OUTCOME, 404)
         return answered

@@ -90,3 +90,19 @@ def lose_unknown_status(task: Json) -> None:
 
 def keep_one_status(task: Json) -> None:
     del task.get("businessStatus", {}).get("coding", [])[1:]
+
+
+def losing(element: str) -> Callable[[Json], object]:
+    return lambda task: task.pop(element, None)
+
+
+def lose_words_of_the_reason(task: Json) -> None:
+    task.get("statusReason", {}).pop("text", None)
+
+
+def keep_notes(which: slice) -> Callable[[Json], object]:
+    return lambda task: task.update(note=task.get("note", [])[which])
+
+
+def keep_one_number(task: Json) -> None:
+    del task.get("identifier", [])[1:]

@@ -130,3 +130,7 @@ def is_cut(call: Call) -> bool:
 def answered(status: int, when: Callable[[Call], bool] = lambda _call: True) -> Callable[[Call, Response], bool]:
     """When the healthy one answers so."""
     return lambda call, answer: answer.status_code == status and when(call)
+
+
+def took_an_empty_one(call: Call, answer: Response) -> bool:
+    return answer.status_code == 200 and level_of(call) == "empty"

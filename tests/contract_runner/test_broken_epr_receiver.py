@@ -64,6 +64,12 @@ BROKEN = [
     wrong("gives the conflict another code", "14", saying(refused(409), 409, ERROR_INSIDE)),
     wrong("compares versions as text", "03", epr.compare_versions_as_text),
     wrong("files no version before the one that is missing", "03 14 15", epr.want_no_gap),
+    wrong("refuses how a referral has ended", "16 17 50", answering(epr.has_ended, 422)),
+    wrong("refuses that a referral was withdrawn", "16", answering(epr.is_in("cancelled"), 422)),
+    wrong("throws away what has ended", "16 17 50", saying(epr.tells_an_end, 410, "")),
+    wrong("forgets what has ended", "16 17 50", saying(epr.tells_an_end, 404, "")),
+    wrong("files nothing after the end", "17", epr.close),
+    wrong("takes 15,000 bytes", "54", answering(lambda call: len(call.body) > 15_000, 413)),
     wrong("merges a version into the one before", "04", epr.merge),
     wrong("answers before it files", BY_READING, epr.answer_before_it_files),
     wrong("files a repeat as another version", "10 12", epr.counting_versions(repeats_too=True)),
@@ -133,7 +139,7 @@ BROKEN = [
 ]
 
 # Where only what is read back differs, the tests of that are enough.
-READING = [id_ for id_ in ALL if id_ in {"RCV-01", "RCV-05"} or id_.startswith("RCV-4")]
+READING = [id_ for id_ in ALL if id_ in {"RCV-01", "RCV-05"} or "RCV-40" <= id_ <= "RCV-54"]
 SPOILT = [
     wrong("drops a business status that it does not know", "40", reading_task(spoilt.lose_unknown_status)),
     wrong("keeps one business status", "41", reading_task(spoilt.keep_one_status)),
@@ -145,6 +151,14 @@ SPOILT = [
     wrong("rounds decimals", "46", reading(spoilt.round_decimals)),
     wrong("loses extensions", "47", reading_task(spoilt.lose_extensions)),
     wrong("cuts notes at 4,000 characters", "48", reading_task(spoilt.truncate_notes)),
+    wrong("loses the reason", "50", reading_task(spoilt.losing("statusReason"))),
+    wrong("keeps the code of the reason, not its words", "50", reading_task(spoilt.lose_words_of_the_reason)),
+    wrong("keeps the first note", "51", reading_task(spoilt.keep_notes(slice(1)))),
+    wrong("keeps the last note", "51", reading_task(spoilt.keep_notes(slice(-1, None)))),
+    wrong("turns the notes round", "51", reading_task(spoilt.keep_notes(slice(None, None, -1)))),
+    wrong("loses what it is about", "52", reading_task(spoilt.losing("focus"))),
+    wrong("loses the numbers", "53", reading_task(spoilt.losing("identifier"))),
+    wrong("keeps one number", "53", reading_task(spoilt.keep_one_number)),
     wrong("keeps Latin 1", "49", reading(spoilt.in_latin_1)),
     wrong("keeps no emoji", "49", reading(spoilt.without_emoji)),
 ]
@@ -236,6 +250,7 @@ SAID = [
     (told_otherwise(epr.is_unsigned, believe), "RCV-20", "Expected status 401; it was 200."),
     (reading(spoilt.to_utc), "RCV-43", "There is 2026-06-30T23:30:00Z."),
     (reading(spoilt.round_decimals), "RCV-46", r'as it came: "value"\s*:\s*1\.50'),
+    (reading_task(spoilt.keep_notes(slice(1))), "RCV-51", "note.count() = 3. There is 1."),
     (reading_task(spoilt.truncate_notes), "RCV-48", "note.text.length() = 10000. There is 4000."),
 ]
 

@@ -29,8 +29,12 @@ async def prove_endpoint(config: Config, app: Callable[[ASGIApp], ASGIApp], *onl
         return await prove("subscriber", f"{url}/hooks/northdale", config, *only)
 
 
-# Numbers of the tests: all, and those with a resource in a notification that is to be taken.
+ERROR_INSIDE = '{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}'
+FATAL = ERROR_INSIDE.replace('"error"', '"fatal"')
+WELL = '{"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}'
+# Numbers of the tests: all, those in which all is to be taken, and those with a resource in what is to be taken.
 WHATEVER = " ".join(id_[4:] for id_ in ALL)
+TAKEN = " ".join(id_[4:] for id_ in ALL if id_ < "SUB-40")
 FULL = "12 13 20 21 22 23 30 31 32 33"
 
 BROKEN = [
@@ -39,6 +43,12 @@ BROKEN = [
     wrong("fails at a heartbeat", "03", answering(endpoint.is_("heartbeat"), 500)),
     wrong("redirects", WHATEVER, answering(endpoint.is_post, 308, location="/")),
     wrong("fails at everything", WHATEVER, answering(endpoint.is_post, 503)),
+    wrong("tells of an error inside each 200", TAKEN, saying(answered(200), 200, ERROR_INSIDE)),
+    wrong(
+        "tells of an error inside a 202 for an event without content",
+        "10",
+        saying(endpoint.took_an_empty_one, 202, FATAL),
+    ),
     wrong("wants to be told what changed", "10", answering(lambda call: endpoint.level_of(call) == "empty", 500)),
     wrong("wants the resource", "11", answering(endpoint.lacks_a_resource, 400)),
     wrong("wants no resource", FULL, answering(lambda call: endpoint.level_of(call) == "full-resource", 422)),
@@ -65,6 +75,7 @@ BROKEN = [
 FREE = {
     "answer 202": saying(answered(200), 202),
     "answer 204": saying(answered(200), 204, ""),
+    "say that all is well": saying(answered(200), 200, WELL),
     "answer with a document": saying(answered(200), 200, '{"resourceType": "OperationOutcome", "issue": []}'),
     "refuse strangers with 403": saying(answered(401), 403),
     "refuse what it cannot read with 422": saying(answered(400), 422),
@@ -118,3 +129,7 @@ async def test_it_says_what_was_expected_and_what_there_was() -> None:
     assert report.results[0].failures == ["Expected status 2xx; it was 500."]
     report = await prove_endpoint(AGREED, between(endpoint.believing(lambda _call: True)), "SUB-40")
     assert report.results[0].failures == ["Expected a refusal (4xx); it was 200."]
+    report = await prove_endpoint(AGREED, between(saying(answered(200), 200, ERROR_INSIDE)), "SUB-12")
+    assert report.results[0].failures == [
+        "Expected status 2xx without an error; the 200 holds an OperationOutcome of one."
+    ]

@@ -27,11 +27,17 @@ async def run(folder: Path, *arguments: str, interrupt: bool = False) -> tuple[i
     return process.returncode, output.decode()
 
 
+def configured(folder: Path) -> ECKey:
+    """The EPR's key, whose public half is in contract.yaml."""
+    key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
+    (folder / "epr.jwks.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    (folder / "contract.yaml").write_text("keys_file: epr.jwks.json\npatience: 20\n")
+    return key
+
+
 async def test_an_epr_that_refers(tmp_path: Path) -> None:
     """Driven by cues: SND-01 and SND-02 pass, and the reports are there."""
-    key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
-    (tmp_path / "epr.jwks.json").write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
-    (tmp_path / "contract.yaml").write_text("keys_file: epr.jwks.json\npatience: 20\n")
+    key = configured(tmp_path)
     async with serving(app_of(Epr(key.as_dict(private=True))), lifespan="on") as url:
         arguments = ["--target", f"{url}/cues", "--config", "contract.yaml", "--only", "SND-01", "--only", "SND-02"]
         code, output = await run(tmp_path, "--role", "epr-sender", *arguments)
@@ -44,7 +50,9 @@ async def test_an_epr_that_refers(tmp_path: Path) -> None:
 
 
 async def test_whoever_interrupts_it_is_told(tmp_path: Path) -> None:
-    code, output = await run(tmp_path, "--role", "epr-sender", "--only", "SND-02", interrupt=True)
+    configured(tmp_path)
+    arguments = ["--config", "contract.yaml", "--only", "SND-02"]
+    code, output = await run(tmp_path, "--role", "epr-sender", *arguments, interrupt=True)
     assert code == 2, output
     assert "interrupted before its end" in output
     assert "Traceback" not in output

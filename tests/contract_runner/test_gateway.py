@@ -54,7 +54,7 @@ BY_SOME = [
     (taking.ReadsAnyVersion, "15"),
     (answering.SpeaksAnotherFhir, "01"),
     (answering.WantsPasswords, "03"),
-    (answering.AnswersEmpty, "02 07 09 24 25 26 27"),
+    (answering.AnswersEmpty, "02 07 09 24 25 26 27 28 29 30 31 33 34 35 40 41 42 43 44 45 46 47 48"),
     (answering.HidesTheRefusal, "43"),
     (answering.RefusesWithoutReason, "43"),
     (answering.TellsNoOutcome, "44"),

@@ -165,6 +165,7 @@ class TakesNothing(Platform):
         return Response(status_code=500)
 
 
+# Judged by the tests that must see it: who takes no event, or never reads, fails the others, too.
 BROKEN = [
     (BelievesAnything, "03 04 05 06"),
     (LooksAtNoClock, "06"),

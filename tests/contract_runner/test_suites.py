@@ -84,6 +84,13 @@ def test_no_target() -> None:
     assert "Give --target" in result.output
 
 
+@pytest.mark.parametrize("base_url", ["runner:8700", "http://runner:8700/FHIR/R4", "https://"])
+def test_an_address_of_the_runner_that_is_none(base_url: str) -> None:
+    result = CliRunner().invoke(command, ["contract", "run", "--role", "epr-sender", "--base-url", base_url])
+    assert result.exit_code == 2
+    assert f"--base-url {base_url}: expected http://host:port" in result.output
+
+
 def test_a_suite_of_another_role(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(ONE)

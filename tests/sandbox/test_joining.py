@@ -9,15 +9,20 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
+from tests.contract_runner.stage import QUIET, told
 from tests.sandbox.engineer import ACCEPTED, Engineer, Sandbox, running
 
+from gateway.contract.config import read_config
+from gateway.contract.running import run_suite
+from gateway.contract.suite import suite_of
 from gateway.sandbox import asked
+from gateway.sandbox.client import CONTRACT, keep
 from gateway.sandbox.parties import CLIENTS, new_key, public_half
 
 
 def test_each_client_gets_a_key_once_and_a_token_with_it(ann: Engineer) -> None:
     assert sorted(ann.keys) == sorted(CLIENTS)
-    assert len({json.dumps(key) for key in ann.keys.values()}) == 3
+    assert len({json.dumps(key) for key in ann.keys.values()}) == len(CLIENTS)
     assert all(ann.token(client) for client in CLIENTS)
     shown = ann.control("GET").json()
     assert shown["fhir_base"] == f"{ann.told['base_url']}/FHIR/R4"
@@ -30,6 +35,14 @@ def test_with_keys_of_ones_own_none_is_made(sandbox: Sandbox) -> None:
     assert ann.keys == {}
     ann.keys = dict.fromkeys(CLIENTS, key)
     assert ann.refer(ACCEPTED)["status"] == "requested"
+
+
+async def test_the_contract_can_be_proven_with_what_joining_has_kept(ann: Engineer, tmp_path: Path) -> None:
+    """Also that another trust sees, finds and changes nothing."""
+    keep(tmp_path, ann.told, ann.keys)
+    known, base = read_config(tmp_path / CONTRACT), ann.told["fhir_base"]
+    report = await run_suite(suite_of("gateway"), base, known, QUIET, ["GWY-28", "GWY-29", "GWY-30", "GWY-42"])
+    assert report.count("pass") == 4, told(report)
 
 
 def _of(key: Any, **changed: Any) -> Any:

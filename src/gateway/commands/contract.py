@@ -1,6 +1,7 @@
 """gateway contract: proves an EPR, a subscriber, a platform or a gateway against its contract."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from gateway.telemetry import set_up_logging
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
 MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "skip": "[dim]skip[/]"}
 
 
@@ -44,6 +46,9 @@ def run(
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Keys, secrets, times: a YAML file.")] = None,
     listen: Annotated[str, typer.Option(help="Where the runner listens as the gateway: host:port.")] = "127.0.0.1:8700",
+    base_url: Annotated[
+        str | None, typer.Option(help="Where others reach the runner, if not at --listen: http://host:port.")
+    ] = None,
     cues: Annotated[str | None, typer.Option(help="Where a platform is told what to do; else you are.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this test; again for more.")] = None,
     suite: Annotated[Path | None, typer.Option(help="Another suite than the gateway's own.")] = None,
@@ -60,12 +65,12 @@ def run(
         if target is None and role != "epr-sender":
             raise CouldNotRun(f"Give --target: the address of the {role}.")
         known = read_config(config)
-        where = _host_and_port(listen)
+        where, reached = _host_and_port(listen), _origin(base_url)
         cued = target if role == "epr-sender" else cues
         found = None if role == "epr-sender" else target
         if role in UNDER_TEST:
             set_up_logging("CRITICAL")  # of the gateway that listens: what is asked of it is in the report
-        going = run_suite(chosen, found, known, _teller(console, chosen), only or (), where, cued)
+        going = run_suite(chosen, found, known, _teller(console, chosen), only or (), where, cued, reached)
         reported = asyncio.run(going)
         files = write_reports(reported, report)
     except (SuiteError, ConfigError, CouldNotRun) as trouble:
@@ -130,3 +135,9 @@ def _host_and_port(listen: str) -> tuple[str, int]:
     if not host or not port.isdigit() or int(port) > 65_535:
         raise CouldNotRun(f"--listen {listen}: expected host:port, e.g. 127.0.0.1:8700.")
     return host, int(port)
+
+
+def _origin(base_url: str | None) -> str | None:
+    if base_url and not ORIGIN.fullmatch(base_url):
+        raise CouldNotRun(f"--base-url {base_url}: expected http://host:port, without a path.")
+    return base_url and base_url.rstrip("/")

@@ -31,6 +31,8 @@ def judge(expect: Expect, exchange: Exchange, kept: Mapping[str, Any], *, incomi
 
 def _status(expect: Expect, exchange: Exchange) -> list[str]:
     wanted = expect.statuses
+    if expect.status == "2xx" and exchange.status in wanted and tells_of_failure(exchange.body):
+        return [f"Expected status 2xx without an error; the {exchange.status} holds an OperationOutcome of one."]
     if not wanted or exchange.status in wanted:
         return []
     few = ", ".join(str(one) for one in sorted(wanted)) if len(wanted) < 6 else str(expect.status)

@@ -94,20 +94,28 @@ class Recorder:
 
 
 class Listener:
-    """The gateway that listens at `url`, its recorder, and tokens of those who work beside the counterpart."""
+    """The gateway that others reach at `url` and this process at `own_url`, its recorder, and tokens of those who work
+    beside the counterpart."""
 
-    def __init__(self, url: str, recorder: Recorder, tokens: dict[str, str]) -> None:
+    def __init__(self, url: str, own_url: str, recorder: Recorder, tokens: dict[str, str]) -> None:
         self.url = url
+        self.own_url = own_url
         self.recorder = recorder
         self.tokens = tokens
 
 
 @contextlib.asynccontextmanager
-async def listening(role: str, host: str, port: int, target: str | None, config: Config) -> AsyncIterator[Listener]:
-    """Raises CouldNotRun when it cannot listen there, or the counterpart's keys cannot be used."""
+async def listening(
+    role: str, host: str, port: int, base_url: str | None, target: str | None, config: Config
+) -> AsyncIterator[Listener]:
+    """`base_url`: where the counterpart reaches it, if not at `host` and `port`.
+
+    Raises CouldNotRun when it cannot listen there, or the counterpart's keys cannot be used.
+    """
     with tempfile.TemporaryDirectory(prefix="contract-") as folder, _bound(host, port) as line:
         bound = line.getsockname()[1]
-        url = f"http://{host}:{bound}"
+        own_url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{bound}"  # noqa: S104 - it is no address to call
+        url = base_url or own_url
         settings = Settings(
             database_url=f"sqlite+aiosqlite:///{folder}/gateway.db",
             base_url=url,
@@ -134,7 +142,7 @@ async def listening(role: str, host: str, port: int, target: str | None, config:
         while not server.started and not running.done():  # noqa: ASYNC110 - it offers nothing to wait for
             await asyncio.sleep(0.01)
         try:
-            yield Listener(url, recorder, tokens)
+            yield Listener(url, own_url, recorder, tokens)
         finally:
             server.should_exit = True
             await running

@@ -122,7 +122,8 @@ class Runner:
             if any(one.status in step.left_out_on for one in had):
                 exchanges += had
                 raise LeftOut(f"It answered {had[0].outcome}, as it may; so the rest could not be seen.")
-            if not failures or time.monotonic() > until:
+            settled = step.await_ and had  # as it came it stays, and no later one is meant
+            if not failures or settled or time.monotonic() > until:
                 exchanges += had
                 return failures or self._keep(step, filling, had)
             await asyncio.sleep(LOOK)
@@ -232,13 +233,15 @@ async def run_suite(
     only: Iterable[str] = (),
     listen: tuple[str, int] = ("127.0.0.1", 0),
     cues: str | None = None,
+    base_url: str | None = None,
 ) -> Report:
-    """Raises CouldNotRun when nothing could be found out about the counterpart."""
+    """`base_url`: where others reach the runner's own gateway, if not at the address at which it listens. Raises
+    CouldNotRun when nothing could be found out about the counterpart."""
     chosen = set(only)
     if unknown := chosen - {test.id for test in suite.tests}:
         raise CouldNotRun(f"The suite {suite.role} has no test {', '.join(sorted(unknown))}.")
     async with AsyncExitStack() as stack:
-        listener = await stack.enter_async_context(_listener(suite, target, config, listen))
+        listener = await stack.enter_async_context(_listener(suite, target, config, listen, base_url))
         if listener:
             teller.listening(listener.url)
         bases = _bases(suite, target, config, listener)
@@ -263,19 +266,19 @@ async def run_suite(
 
 @asynccontextmanager
 async def _listener(
-    suite: Suite, target: str | None, config: Config, listen: tuple[str, int]
+    suite: Suite, target: str | None, config: Config, listen: tuple[str, int], base_url: str | None
 ) -> AsyncIterator[Listener | None]:
     if suite.role not in UNDER_TEST:
         yield None
         return
-    async with listening(suite.role, *listen, target, config) as listener:
+    async with listening(suite.role, *listen, base_url, target, config) as listener:
         yield listener
 
 
 def _bases(suite: Suite, target: str | None, config: Config, listener: Listener | None) -> dict[str, str]:
     bases = {"target": target.rstrip("/")} if target else {}
     if listener:
-        bases |= {"gateway-fhir": f"{listener.url}/FHIR/R4", "gateway-platform": f"{listener.url}/platform/v1"}
+        bases |= {"gateway-fhir": f"{listener.own_url}/FHIR/R4", "gateway-platform": f"{listener.own_url}/platform/v1"}
     if suite.role == "gateway" and target:
         root, _, _ = target.rstrip("/").rpartition("/FHIR/R4")
         bases["platform"] = config.platform_url or f"{root}/platform/v1"

@@ -1,4 +1,5 @@
-"""Who is in each sandbox: one trust that refers, one hub, and a client for each side."""
+"""Who is in each sandbox: one trust that refers, one hub, a client for each side, and another trust, to whom nothing of
+the first one's may be shown."""
 
 from typing import Any
 
@@ -8,17 +9,23 @@ from gateway.parties import Parties, read_parties
 
 Json = dict[str, Any]
 
-TRUST, PARTNERSHIP = "XSB01", "XSB02"
+TRUST, PARTNERSHIP, OTHER_TRUST = "XSB01", "XSB02", "XSB03"
 HUB = "sandbox-hub"
-EPR, PLATFORM, OPERATOR = CLIENTS = ("sandbox-epr", "sandbox-platform", "sandbox-operator")
+EPR, PLATFORM, OPERATOR, OTHER_EPR = CLIENTS = (
+    "sandbox-epr", "sandbox-platform", "sandbox-operator", "sandbox-other-epr",
+)  # fmt: skip
 RECEIVER = "sandbox-receiver"
 
 _SCOPES = {
     EPR: ["system/*.crus"],
+    OTHER_EPR: ["system/*.crus"],
     PLATFORM: ["platform/referrals.read", "platform/referrals.write", "platform/deliveries.read"],
     OPERATOR: ["operations/deliveries.read", "operations/deliveries.write"],
 }
-_ROLES = {EPR: ("epr", TRUST), PLATFORM: ("platform", PARTNERSHIP), OPERATOR: ("operator", PARTNERSHIP)}
+_ROLES = {
+    EPR: ("epr", TRUST), PLATFORM: ("platform", PARTNERSHIP), OPERATOR: ("operator", PARTNERSHIP),
+    OTHER_EPR: ("epr", OTHER_TRUST),
+}  # fmt: skip
 
 _HUB: Json = {
     "id": HUB,
@@ -59,7 +66,7 @@ def public_half(key: Json) -> Json:
 
 
 def sandbox_parties(jwks: dict[str, Any], push_url: str | None, secret: str, *, local: bool) -> Parties:
-    """The parties of one tenant. `jwks` are the public keys of each client; without a `push_url` nobody is told of
+    """The parties of one tenant. `jwks` are the public keys of its clients; without a `push_url` nobody is told of
     changes. Subscriptions may call this machine where it alone can join (`local`), and nobody else, since whoever joins
     chooses the port and the headers. Raises PartiesError when a key will not do."""
     destinations = [
@@ -81,6 +88,7 @@ def sandbox_parties(jwks: dict[str, Any], push_url: str | None, secret: str, *, 
                 "subscription_endpoints": [{"url": "http://127.0.0.1", "private": True}] if local else [],
             },
             {"ods_code": PARTNERSHIP, "name": "Sandham Social Prescribing Partnership (sandbox)"},
+            {"ods_code": OTHER_TRUST, "name": "Another NHS Foundation Trust (sandbox)", "default_hub_id": HUB},
         ],
         "hubs": [_HUB],
         "clients": [
@@ -93,6 +101,7 @@ def sandbox_parties(jwks: dict[str, Any], push_url: str | None, secret: str, *, 
                 "jwks": jwks[client],
             }
             for client in CLIENTS
+            if client in jwks  # a tenant that was made when there were fewer has no key for the rest
         ],
         "destinations": destinations if push_url else [],
     }

@@ -166,7 +166,7 @@ def _shown(tenant: Tenant) -> Json:
         "platform_base": f"{base}/platform/v1",
         "token_url": f"{base}/oauth2/token",
         "pages": f"{base}/app/sign-in",
-        "clients": {client.removeprefix("sandbox-"): client for client in CLIENTS},
+        "clients": {client.removeprefix("sandbox-"): client for client in CLIENTS if client in tenant.kept.jwks},
         "listening": tenant.pushes.is_listened_to,
     }
 
