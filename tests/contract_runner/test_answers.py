@@ -1,4 +1,5 @@
-"""Answers that are none, or that spoil what is asked next: a failure of that test, in a sentence that is true."""
+"""Answers that are none, or that spoil what is asked next: a failure of that test, in a sentence that is true; and
+requests without end, of which no more is kept than the gateway takes."""
 
 import asyncio
 import json
@@ -7,8 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 from tests.contract_runner.test_targets import ONE, answering, run_beside
 from tests.serving import serving
+
+from gateway.contract.listening import Recorder
 
 BODY = ONE[ONE.index("  - id: GWY-01") :]
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -131,3 +135,27 @@ async def test_what_it_answered_once_spoils_no_later_step(use: str, id_: str, to
     assert ran.exit_code == (1 if told else 0), ran.output
     assert (told or "2 passed") in ran.output
     assert "cut short" not in ran.output
+
+
+async def test_a_request_without_end_fills_no_memory() -> None:
+    heard = 0
+
+    async def refuse(_scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal heard
+        while heard < 8_000_000:  # as the gateway does, which takes five
+            heard += len((await receive())["body"])
+        await answering(413, b"")(_scope, receive, send)
+
+    async def endless() -> Message:
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+
+    async def sent(message: Message) -> None:
+        answered.append(message)
+
+    answered: list[Message] = []
+    recorder = Recorder(refuse, "http://127.0.0.1")
+    scope = {"type": "http", "method": "POST", "path": "/FHIR/R4", "query_string": b"", "headers": []}
+    await asyncio.wait_for(recorder(scope, endless, sent), 10)
+    assert answered[0]["status"] == 413
+    assert heard >= 8_000_000
+    assert len(recorder.exchanges[0].sent_body) < 6_100_000

@@ -68,7 +68,7 @@ class Asker:
         try:
             reply = await self._neighbours.exchange(base, options, method, path.lstrip("/"), sent, body, MOST_READ)
         except DestinationError as refusal:
-            raise CouldNotRun(f"{base}: {refusal}") from None
+            raise CouldNotRun(f"{base[:200]}: {refusal}") from None
         phase = "cut" if reply.phase == "answer" and not reply.late else reply.phase
         exchange = Exchange(
             method, url, sent, body, phase, reply.status, dict(reply.headers), reply.body, reply.milliseconds
@@ -114,7 +114,9 @@ class Asker:
         if answered.status == 200 and isinstance(granted, dict) and isinstance(granted.get("access_token"), str):
             return str(granted["access_token"])
         why = granted.get("error_description") or granted.get("error") if isinstance(granted, dict) else None
-        raise CouldNotRun(f"No token for {name} ({account.client_id}) from {token_url}: {why or answered.outcome}")
+        raise CouldNotRun(
+            f"No token for {name} ({account.client_id}) from {token_url}: {str(why or answered.outcome)[:500]}"
+        )
 
     async def _token_url(self) -> str:
         found = await self.ask("GET", "target", ".well-known/smart-configuration", {"accept": "application/json"})
