@@ -76,6 +76,12 @@ def test_a_message_that_is_made_of_tokens() -> None:
     assert mask.text("token-00003 token-30000") == "(not shown) token-30000"
 
 
+def test_a_token_that_is_no_text() -> None:
+    mask = Mask(Config())
+    mask.learn(an_exchange(body=rb'{"access_token": "private \ud800 0"}'))
+    assert mask.sentence("There is private \ud800 0.") == "There is (not shown)."
+
+
 SAYING = ONE.replace("resourceType = 'CapabilityStatement'", "access_token = 'x'")
 
 

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote_plus
 
@@ -26,8 +25,8 @@ WRITTEN = re.compile(
 )
 USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-SHORTEST = 6  # signs of a value that is looked for
-MOST_LEARNT = 100  # values of one message: a counterpart may send a million
+SHORTEST, LONGEST = 6, 10_000  # signs of a value that is looked for
+MOST_LEARNT = 300  # values: a counterpart may send a million, and each is looked for in everything
 
 
 def plain(text: str) -> str:
@@ -41,7 +40,6 @@ class Mask:
     def __init__(self, config: Config) -> None:
         self._headers = {name.lower() for name in config.headers}
         self._values: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
         tokens = [account.token for account in config.clients.values()]
         for value in (*config.headers.values(), config.secret, *tokens):
             self._learn_one(value or "")
@@ -53,20 +51,19 @@ class Mask:
                     self._learn_one(value)
                     self._learn_one(value.rpartition(" ")[2])  # Bearer and a token
         for body in (exchange.sent_body, exchange.body):
-            for value in islice(_values(body), MOST_LEARNT):
+            for value in _values(body):
                 self._learn_one(value)
 
     def _learn_one(self, value: str) -> None:
         for one in (value, unquote_plus(value)):
-            if len(one) >= SHORTEST and one not in self._values:
-                self._values |= {one, quote(one, ""), quote_plus(one), json.dumps(one)[1:-1]}
-                self._pattern = None
+            if SHORTEST <= len(one) <= LONGEST and len(self._values) < MOST_LEARNT:
+                sent = one.encode("utf-8", "replace")
+                self._values |= {one, quote(sent, ""), quote_plus(sent), json.dumps(one)[1:-1]}
 
     def text(self, text: str) -> str:
-        if self._pattern is None:
-            longest_first = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-        text = self._pattern.sub(MASK, WRITTEN.sub(_masked, USER.sub(MASK, text)))
+        text = WRITTEN.sub(_masked, USER.sub(MASK, text))
+        for value in sorted(self._values, key=len, reverse=True):  # the longest first: others may stand inside it
+            text = text.replace(value, MASK)
         return plain(text)
 
     def sentence(self, text: str) -> str:
