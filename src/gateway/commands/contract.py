@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -58,7 +58,8 @@ def run(
 ) -> None:
     """Runs a role's tests. Exits 0 when all pass, 1 when one fails, 2 when nothing could be found out."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # of a terminal that knows no such signs
+        with suppress(OSError):  # where its file was exchanged under it
+            sys.stdout.reconfigure(errors="backslashreplace")  # of a terminal that knows no such signs
     console = Console(highlight=False, soft_wrap=True)  # a CI log keeps whole lines
     known = Config()
     try:
