@@ -25,7 +25,7 @@ CONFIG = Config(
     secret=WHSEC,
     clients={"default": Account(token="fixed-token-of-ours")},
 )
-SECRETS = ["sesame", WHSEC, "fixed-token-of-ours", *(f"private-{number}" for number in range(20))]
+SECRETS = ["sesame", WHSEC, "fixed-token-of-ours", *(f"private-{number:02}" for number in range(20))]
 
 
 def an_exchange(**more: Any) -> Exchange:
@@ -33,11 +33,11 @@ def an_exchange(**more: Any) -> Exchange:
 
 
 EXCHANGES = [
-    an_exchange(sent_headers={"x-partner": 'open "sesame" & <42>', "proxy-authorization": "Basic private-0"}),
-    an_exchange(headers={"x-partner": "private-1", "set-cookie": "s=private-2", "x-auth-token": "private-3"}),
-    an_exchange(sent_headers={"authorization": "Bearer private-4"}, body=b"You are private-4, by private-4."),
-    an_exchange(sent_body=b"grant_type=x&client_assertion=private-5&assertion=private-6&client_secret=private-7"),
-    an_exchange(body=b'{"access_token": "private-8", "refresh_token":"private-9", "in": [{"client_secret": 5550123}]}'),
+    an_exchange(sent_headers={"x-partner": 'open "sesame" & <42>', "proxy-authorization": "Basic private-00"}),
+    an_exchange(headers={"x-partner": "private-01", "set-cookie": "s=private-02", "x-auth-token": "private-03"}),
+    an_exchange(sent_headers={"authorization": "Bearer private-04"}, body=b"You are private-04, by private-04."),
+    an_exchange(sent_body=b"grant_type=x&client_assertion=private-05&assertion=private-06&client_secret=private-07"),
+    an_exchange(body=b'{"access_token": "private-08", "refresh_token":"private-09", "in": [{"client_secret": 5550123}]}'),
     an_exchange(body=b'  {"access_token": {"value": "private-10"}, "text": "it was 5550123"}'),
     an_exchange(body=b'cut off {"refresh_token": "private-11 a \\" private-11", "client_secret"'),
     an_exchange(body=json.dumps({"text": json.dumps({"access_token": "private-12"})}).encode()),
@@ -54,7 +54,7 @@ def test_no_report_holds_one() -> None:
     suite, mask = suite_of("subscriber"), Mask(CONFIG)
     for exchange in EXCHANGES:
         mask.learn(exchange)
-    told = [mask.sentence(f"There is {one}.") for one in ("private-4", WHSEC, "private-8", 'open "sesame" & <42>')]
+    told = [mask.sentence(f"There is {one}.") for one in ("private-04", WHSEC, "private-08", 'open "sesame" & <42>')]
     assert told == ["There is (not shown)."] * 4
     results = [Result(suite.tests[0], "fail", told, 1, EXCHANGES)]
     report = Report(suite, "http://user:private-18@127.0.0.1", "2026-03-02T09:00:00.000Z", results, "", mask)
@@ -89,13 +89,13 @@ async def test_nothing_is_told_on_the_screen(tmp_path: Path) -> None:
     suite, config = tmp_path / "suite.yaml", tmp_path / "config.yaml"
     suite.write_text(SAYING)
     config.write_text("headers: { X-Partner: open-sesame }")
-    async with serving(answering(200, b'{"access_token": "private-0"}')) as url:
+    async with serving(answering(200, b'{"access_token": "private-00"}')) as url:
         failed = await run_beside(suite, url, "--config", str(config))
         echoed = await run_beside(suite, url.replace("//", "//user:open-sesame@"), "--config", str(config))
     assert (failed.exit_code, echoed.exit_code) == (1, 2)
     assert "There is (not shown)." in failed.output
     told = failed.output + echoed.output + "".join(one.read_text() for one in (tmp_path / "report").iterdir())
-    assert "private-0" not in told
+    assert "private-00" not in told
     assert "open-sesame" not in told
 
 

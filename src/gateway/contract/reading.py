@@ -21,11 +21,6 @@ class Unreadable(Exception):
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # ten times as fast, where libyaml is
     """Days and moments stay the text that they are, as in JSON."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - yaml's own name and way
-        first: [(tag, shape) for tag, shape in shapes if tag != TIMESTAMP]
-        for first, shapes in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
 
 _Loader.add_constructor(TIMESTAMP, yaml.constructor.SafeConstructor.construct_yaml_str)
 
