@@ -37,7 +37,9 @@ EXCHANGES = [
     an_exchange(headers={"x-partner": "private-01", "set-cookie": "s=private-02", "x-auth-token": "private-03"}),
     an_exchange(sent_headers={"authorization": "Bearer private-04"}, body=b"You are private-04, by private-04."),
     an_exchange(sent_body=b"grant_type=x&client_assertion=private-05&assertion=private-06&client_secret=private-07"),
-    an_exchange(body=b'{"access_token": "private-08", "refresh_token":"private-09", "in": [{"client_secret": 5550123}]}'),
+    an_exchange(
+        body=b'{"access_token": "private-08", "refresh_token":"private-09", "in": [{"client_secret": 5550123}]}'
+    ),
     an_exchange(body=b'  {"access_token": {"value": "private-10"}, "text": "it was 5550123"}'),
     an_exchange(body=b'cut off {"refresh_token": "private-11 a \\" private-11", "client_secret"'),
     an_exchange(body=json.dumps({"text": json.dumps({"access_token": "private-12"})}).encode()),
