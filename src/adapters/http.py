@@ -37,6 +37,7 @@ class Reply:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    late: bool = False  # whether the time was up, where it did not come whole
 
 
 def tls_context(
@@ -161,7 +162,7 @@ class Neighbour:
     async def _exchange(self, line: httpx.AsyncHTTPTransport, request: httpx.Request, most: int) -> Reply:
         started = time.perf_counter()
         phase: Phase = "answer"  # when the time is up during a send, nobody knows what the neighbour did
-        status, headers, body = None, httpx.Headers(), bytearray()
+        status, headers, body, late = None, httpx.Headers(), bytearray(), False
         try:
             async with asyncio.timeout(self._seconds):
                 response = await line.handle_async_request(request)
@@ -180,10 +181,10 @@ class Neighbour:
             phase = "tls" if _is_about_tls(trouble) else "connect"
         except (httpx.WriteError, httpx.WriteTimeout):
             phase = "send"
-        except (httpx.TransportError, TimeoutError):
-            pass
+        except (httpx.TransportError, TimeoutError) as trouble:
+            late = isinstance(trouble, httpx.TimeoutException | TimeoutError)
         milliseconds = round((time.perf_counter() - started) * 1000)
-        return Reply(phase, milliseconds, status, headers, bytes(body[:most]))
+        return Reply(phase, milliseconds, status, headers, bytes(body[:most]), late)
 
     @property
     def is_idle(self) -> bool:

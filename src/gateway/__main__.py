@@ -150,7 +150,7 @@ def hl7v2(
         if missing.name != "hl7":
             raise
         typer.echo('HL7 v2 needs the extra hl7v2: pip install "social-prescribing-gateway[hl7v2]"', err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2) from None
     from adapters.hl7v2.listener import server_tls  # noqa: PLC0415 - belongs to it
 
     set_up_logging(settings().log_level)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tools.breaking.__main__ import said_since
 from tools.breaking.documents import breaks
 
 Json = dict[str, Any]
@@ -284,6 +285,30 @@ def test_the_changelog_must_name_what_breaks_with_the_last_tag(repository: Path)
     code, told = guard(repository)
     assert code == 0
     assert told.count("named: ") == 2
+
+
+@pytest.mark.parametrize(
+    ("changelog", "said"),
+    [
+        ("# Changelog\n\n## Unreleased\nnew\n\n## 1.0.0\nold\n", "Unreleased new"),
+        (
+            "## Unreleased\n\n## [1.1.0] - 2026-03-02\nnew\n\n## [v1.0.0](x)\nold\n",
+            "Unreleased [1.1.0] - 2026-03-02 new",
+        ),
+        ("## Unreleased\nnew\n\n## 1.0.1\nmended\n\n## 1.0.0\nold\n", "Unreleased new 1.0.1 mended"),
+        ("## Unreleased\nnew\n\n## 1.0\nold\n", "Unreleased new"),  # 1.0 is not 1.0.0, so nobody knows where that is
+        ("## Unreleased\nnew\n\n## 0.9\nold\n", "Unreleased new"),
+        ("", ""),
+    ],
+)
+def test_what_is_said_since_a_tag(changelog: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(changelog, "utf-8")
+    assert said_since(tmp_path, "v1.0.0") == said
+
+
+def test_another_version_that_begins_alike_is_another(tmp_path: Path) -> None:
+    (tmp_path / "CHANGELOG.md").write_text("## 1.0.1\nmended\n\n## 1.0\nold\n", "utf-8")
+    assert said_since(tmp_path, "v1.0") == "1.0.1 mended"
 
 
 def test_where_nothing_can_be_compared_it_says_so(repository: Path, tmp_path: Path) -> None:

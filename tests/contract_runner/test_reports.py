@@ -8,7 +8,9 @@ import pytest
 from defusedxml import ElementTree
 from fhir.resources.R4B.testreport import TestReport as FhirTestReport
 
+from gateway.contract.config import Config
 from gateway.contract.exchange import Exchange
+from gateway.contract.masking import Mask
 from gateway.contract.reports import MOST_SHOWN, fhir_report, junit, page, show, write_reports
 from gateway.contract.running import Report, Result
 from gateway.contract.suite import suite_of
@@ -71,7 +73,7 @@ def test_the_page_holds_all_and_no_secret(report: Report) -> None:
 
 
 def test_a_long_body_is_cut_and_says_so() -> None:
-    shown = show(replace(EXCHANGE, body=b"x" * (MOST_SHOWN + 1000)))
+    shown = show(replace(EXCHANGE, body=b"x" * (MOST_SHOWN + 1000)), Mask(Config()))
     assert shown.had.endswith("... 1,000 characters more")
 
 

@@ -61,7 +61,7 @@ CONFIGS = [
     ("patience: -1", "patience: "),
     ("authority: nowhere.pem", "nowhere.pem: there is no such file"),
     ("password: x", "password: Extra inputs are not permitted"),
-    ("{", "expected YAML"),
+    ("{", "line 2: no YAML"),
 ]
 
 

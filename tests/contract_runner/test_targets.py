@@ -40,13 +40,13 @@ def suite(tmp_path: Path) -> Path:
     return file
 
 
-def run(suite: Path, target: str, *more: str) -> Result:
+def run(suite: Path, target: str, *more: str, charset: str = "utf-8") -> Result:
     arguments = ["contract", "run", "--role", "gateway", "--target", target, "--suite", str(suite)]
-    return CliRunner().invoke(command, [*arguments, "--report", str(suite.parent / "report"), *more])
+    return CliRunner(charset=charset).invoke(command, [*arguments, "--report", str(suite.parent / "report"), *more])
 
 
-async def run_beside(suite: Path, target: str, *more: str) -> Result:
-    return await asyncio.to_thread(run, suite, target, *more)
+async def run_beside(suite: Path, target: str, *more: str, charset: str = "utf-8") -> Result:
+    return await asyncio.to_thread(run, suite, target, *more, charset=charset)
 
 
 def answering(status: int, body: bytes, times: int = 1, **headers: str) -> Any:

@@ -40,7 +40,7 @@ def test_without_the_extra_it_says_what_to_install(here: Path, monkeypatch: pyte
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("gateway.hl7v2", raising=False)
     code, output = run()
-    assert code == 1
+    assert code == 2
     assert 'pip install "social-prescribing-gateway[hl7v2]"' in output
 
 

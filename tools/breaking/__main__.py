@@ -14,6 +14,7 @@ import yaml
 from tools.breaking.documents import breaks
 
 FOLDER, CHANGES = "openapi", "CHANGELOG.md"
+VERSION = re.compile(r"\[?v?([^\]\s(]+)")  # `1.0.0`, `[v1.0.0] - 2026-03-02`
 FILES = ("gateway.yaml", "platform.yaml", "r4.schema.json")
 
 
@@ -63,11 +64,15 @@ def _read(name: str, text: str) -> Any:
 
 
 def said_since(root: Path, tag: str) -> str:
-    """The changelog's words above the section of that tag, without marks of code and in one line."""
+    """The changelog's words above the section of that tag, without marks of code and in one line; where there is no
+    such section, only the first one's, because nobody knows where the others belong."""
     file = root / CHANGES
     text = file.read_text("utf-8") if file.exists() else ""
-    section = re.search(rf"^## \[?v?{re.escape(tag.removeprefix('v'))}\b", text, re.MULTILINE)
-    return " ".join((text[: section.start()] if section else text).replace("`", "").split())
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    versions = [found[1] if (found := VERSION.match(one)) else "" for one in sections]
+    last = tag.removeprefix("v")
+    since = sections[: versions.index(last)] if last in versions else sections[:1]
+    return " ".join("\n".join(since).replace("`", "").split())
 
 
 def main(root: Path) -> int:

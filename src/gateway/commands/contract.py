@@ -2,19 +2,24 @@
 
 import asyncio
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gateway.contract.asking import CouldNotRun
-from gateway.contract.config import ConfigError, read_config
-from gateway.contract.listening import UNDER_TEST
-from gateway.contract.reports import HAPPENED, write_reports
-from gateway.contract.running import Report, Result, Teller, run_suite
-from gateway.contract.suite import ROLES, Role, Suite, SuiteError, Test, read_suite, suite_of
+from gateway.contract.config import Config, ConfigError, read_config
+from gateway.contract.masking import Mask, plain
+from gateway.contract.reports import HAPPENED, make_folder, write_reports
+from gateway.contract.running import Report, Result, Teller, run_suite, unforeseen_in_words
+from gateway.contract.suite import ROLES, UNDER_TEST, Role, Suite, SuiteError, Test, read_suite, suite_of
 from gateway.telemetry import set_up_logging
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -31,7 +36,7 @@ def list_tests(
     for one in [role] if role else ROLES:
         table = Table("id", "test", "rule", title=one, title_justify="left", box=None)
         for test in suite_of(one).tests:
-            table.add_row(test.id, test.title, f"{test.clause.source}, {test.clause.rule}")
+            table.add_row(test.id, escape(test.title), escape(f"{test.clause.source}, {test.clause.rule}"))
         Console().print(table)
 
 
@@ -57,7 +62,11 @@ def run(
     ),
 ) -> None:
     """Runs a role's tests. Exits 0 when all pass, 1 when one fails, 2 when nothing could be found out."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        with suppress(OSError):  # where its file was exchanged under it
+            sys.stdout.reconfigure(errors="backslashreplace")  # of a terminal that knows no such signs
     console = Console(highlight=False, soft_wrap=True)  # a CI log keeps whole lines
+    known = Config()
     try:
         chosen = read_suite(suite) if suite else suite_of(role)
         if chosen.role != role:
@@ -70,26 +79,40 @@ def run(
         found = None if role == "epr-sender" else target
         if role in UNDER_TEST:
             set_up_logging("CRITICAL")  # of the gateway that listens: what is asked of it is in the report
+        with _writing(report):
+            make_folder(report)
         going = run_suite(chosen, found, known, _teller(console, chosen), only or (), where, cued, reached)
         reported = asyncio.run(going)
-        files = write_reports(reported, report)
+        with _writing(report):
+            files = write_reports(reported, report)
+        _tell_the_end(console, reported, files)
     except (SuiteError, ConfigError, CouldNotRun) as trouble:
-        typer.echo(f"Could not run: {trouble}", err=True)
-        raise typer.Exit(2) from None
-    except OSError as trouble:
-        typer.echo(f"Could not run: the report cannot be written to {report}: {trouble.strerror}", err=True)
-        raise typer.Exit(2) from None
+        _give_up(Mask(known).text(str(trouble)))
     except KeyboardInterrupt:
-        typer.echo("Could not run: interrupted before its end.", err=True)
-        raise typer.Exit(2) from None
-    _tell_the_end(console, reported, files)
+        _give_up("interrupted before its end.")
+    except Exception as unforeseen:  # exit code 1 is a judgement on the counterpart, and a traceback none
+        told = unforeseen_in_words(unforeseen)
+        _give_up(f"the runner itself failed, please report it: {Mask(known).text(told)}")
     raise typer.Exit(_code(reported))
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as trouble:
+        raise CouldNotRun(f"the report cannot be written to {folder}: {trouble.strerror}.") from None
+
+
+def _give_up(why: str) -> NoReturn:
+    typer.echo(f"Could not run: {why}", err=True)
+    raise typer.Exit(2) from None
 
 
 def _code(report: Report) -> int:
     if report.count("fail"):
         return 1
-    return 0 if report.count("pass") else 2
+    return 0 if report.count("pass") and not report.cut_short else 2
 
 
 def _teller(console: Console, suite: Suite) -> Teller:
@@ -98,18 +121,18 @@ def _teller(console: Console, suite: Suite) -> Teller:
 
     def began(test: Test) -> None:
         if console.is_terminal:
-            console.print(f"[dim]... {test.id} {test.title}[/]", end="\r")
+            console.print(f"[dim]... {test.id} {_title(test)}[/]", end="\r")
 
     def ended(result: Result) -> None:
         at = f"{next(number):>{wide}}/{len(suite.tests)}"
         console.print(
-            f"{at} {MARKS[result.verdict]} {result.test.id} {result.test.title} [dim]{result.milliseconds} ms[/]"
+            f"{at} {MARKS[result.verdict]} {result.test.id} {_title(result.test)} [dim]{result.milliseconds} ms[/]"
         )
         for failure in result.failures:
             console.print(f"       {failure}", markup=False, style=None if result.verdict == "fail" else "dim")
         if result.verdict == "fail":
-            console.print(f"       For patients: {result.test.patients}", markup=False)
-            console.print(f"       To mend it: {result.test.mend}", markup=False)
+            console.print(f"       For patients: {plain(result.test.patients)}", markup=False)
+            console.print(f"       To mend it: {plain(result.test.mend)}", markup=False)
 
     def cue(say: str) -> None:
         console.print(f"  -> {say}", markup=False)
@@ -123,16 +146,22 @@ def _teller(console: Console, suite: Suite) -> Teller:
     return Teller(began, ended, cue, listening)
 
 
+def _title(test: Test) -> str:
+    return escape(plain(test.title))
+
+
 def _tell_the_end(console: Console, report: Report, files: list[Path]) -> None:
     counts = ", ".join(f"{report.count(verdict)} {HAPPENED[verdict]}" for verdict in ("pass", "fail", "skip"))
-    console.print(f"{counts}. The report: {', '.join(str(file) for file in files)}")
+    console.print(f"{counts}. The report: {', '.join(str(file) for file in files)}", markup=False)
+    if report.cut_short:
+        console.print(f"The run was cut short, and no more is known. {report.cut_short}", markup=False)
     if not report.count("pass") and not report.count("fail"):
         console.print("Could not run: every test was left out. See what the configuration lacks, above.")
 
 
 def _host_and_port(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
+    if not host or not (port.isascii() and port.isdecimal() and len(port) < 6) or int(port) > 65_535:
         raise CouldNotRun(f"--listen {listen}: expected host:port, e.g. 127.0.0.1:8700.")
     return host, int(port)
 

@@ -15,9 +15,14 @@ from adapters.http import DestinationError, Neighbours
 from adapters.oauth import token_request
 from gateway.contract.config import Account, Config, ConfigError, read_key
 from gateway.contract.exchange import MOST_READ, Exchange
+from gateway.contract.filling import CannotFill
+from gateway.contract.headers import VALUE
+from gateway.contract.masking import Mask
 from gateway.contract.suite import Sign
 from gateway.ids import new_id
 
+LONGEST = 8_000  # signs of an address (RFC 9110, 4.1: what each recipient should take)
+AN_ID = "An id is 1 to 64 of A-Z, a-z, 0-9, - and . (FHIR R4, datatypes.html#id)"
 ANOTHER_SECRET = "whsec_" + base64.b64encode(b"a secret that nobody agreed upon").decode()  # it must be wrong
 OFF = {"ten-minutes-ago": -timedelta(minutes=10), "in-ten-minutes": timedelta(minutes=10)}
 
@@ -35,6 +40,7 @@ class Asker:
         self._tokens = dict(tokens)
         self._neighbours = Neighbours(config.seconds, connections=16)
         self._fetching = asyncio.Lock()
+        self.mask = Mask(config)
 
     async def __aenter__(self) -> Self:
         return self
@@ -45,23 +51,30 @@ class Asker:
         await self._neighbours.close()
 
     async def ask(self, method: str, at: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Exchange:
-        """Raises CouldNotRun when the address is not to be called, or cannot be understood."""
+        """Raises CouldNotRun when the address is not to be called, or cannot be understood; CannotFill when it has
+        become none by what the counterpart answered before."""
         base = self._bases.get(at)
         if base is None:
-            raise CouldNotRun(f"There is no address for {at}: give `platform_url` in the configuration.")
+            raise CouldNotRun(f"There is no address for {at}.")
         sent = {name.lower(): value for name, value in headers.items()}
-        for word in (path, *sent.values()):
-            if not word.isascii() or not word.isprintable():
-                raise CouldNotRun(f"{method} {at}: a path or header has signs that HTTP does not allow.")
+        url = f"{base}/{path.lstrip('/')}" if path else base
+        if not path.isascii() or not path.isprintable():
+            raise CannotFill(f"an address has no such signs: {ascii(url)[1:200]}. {AN_ID}")
+        if len(url) > LONGEST:
+            raise CannotFill(f"an address of {len(url):,} signs: {url[:80]}... {AN_ID}")
+        if wrong := [name for name, value in sent.items() if not VALUE.fullmatch(value)]:
+            raise CannotFill(f"what was kept for the header {wrong[0]} has signs that no header may have")
         options = self._config.options if at not in {"gateway-fhir", "gateway-platform"} else {"private": True}
         try:
             reply = await self._neighbours.exchange(base, options, method, path.lstrip("/"), sent, body, MOST_READ)
         except DestinationError as refusal:
-            raise CouldNotRun(f"{base}: {refusal}") from None
-        url = f"{base}/{path.lstrip('/')}" if path else base
-        return Exchange(
-            method, url, sent, body, reply.phase, reply.status, dict(reply.headers), reply.body, reply.milliseconds
+            raise CouldNotRun(f"{base[:200]}: {refusal}") from None
+        phase = "cut" if reply.phase == "answer" and not reply.late else reply.phase
+        exchange = Exchange(
+            method, url, sent, body, phase, reply.status, dict(reply.headers), reply.body, reply.milliseconds
         )
+        self.mask.learn(exchange)
+        return exchange
 
     async def token(self, name: str | None, at: str) -> str | None:
         """The access token of a client of the configuration; None where there is none to be sent.
@@ -101,7 +114,9 @@ class Asker:
         if answered.status == 200 and isinstance(granted, dict) and isinstance(granted.get("access_token"), str):
             return str(granted["access_token"])
         why = granted.get("error_description") or granted.get("error") if isinstance(granted, dict) else None
-        raise CouldNotRun(f"No token for {name} ({account.client_id}) from {token_url}: {why or answered.outcome}")
+        raise CouldNotRun(
+            f"No token for {name} ({account.client_id}) from {token_url}: {str(why or answered.outcome)[:500]}"
+        )
 
     async def _token_url(self) -> str:
         found = await self.ask("GET", "target", ".well-known/smart-configuration", {"accept": "application/json"})
@@ -132,4 +147,5 @@ class Asker:
 
 
 def dump(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
+    """JSON in UTF-8. Half a pair of UTF-16, which the counterpart may have sent, stays the escape that it was."""
+    return json.dumps(document, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")

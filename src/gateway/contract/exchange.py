@@ -12,12 +12,14 @@ HOW_FAR = {
     "tls": "its certificate, or how it speaks TLS, is not to be trusted",
     "send": "it closed the connection before it had the whole request",
     "answer": "no whole answer came in time",
+    "cut": "the connection ended, or what came was no HTTP, before the answer was whole",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """`headers` of both sides have lower-case names; `phase` is how far it got (`adapters.ports.Phase`)."""
+    """`headers` of both sides have lower-case names; `phase` is how far it got (`adapters.ports.Phase`; "cut"
+    where its `answer` was not late but broken off)."""
 
     method: str
     url: str

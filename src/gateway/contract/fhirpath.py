@@ -10,6 +10,8 @@ from fhirpathpy import compile as compile_path
 from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
 from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser
 
+from gateway.contract.limits import within_reason
+
 Json = Any
 
 
@@ -25,7 +27,11 @@ def check_expression(text: str) -> str:
     for part in (lexer, parser):
         part.removeErrorListeners()
         part.addErrorListener(_Strict())
-    parser.entireExpression()  # type: ignore[no-untyped-call]  # antlr4 has no types
+    try:
+        with within_reason():
+            parser.entireExpression()  # type: ignore[no-untyped-call]  # antlr4 has no types
+    except RecursionError:
+        raise ValueError("no FHIRPath: what stands inside one another is not read so far down") from None
     return text
 
 
@@ -37,7 +43,8 @@ def _compiled(text: str) -> Any:
 def evaluate(text: str, document: Json, kept: Mapping[str, Any]) -> list[Any]:
     """What the expression finds in the document. Raises ValueError when it cannot be carried out on it."""
     try:
-        return list(_compiled(text)(document, dict(kept)))
+        with within_reason():
+            return list(_compiled(text)(document, dict(kept)))
     except Exception as trouble:  # fhirpathpy raises bare ones
         raise ValueError(f"{text} cannot be carried out: {str(trouble)[:200]}") from None
 

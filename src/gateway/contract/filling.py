@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.contract.exchange import Exchange
 from gateway.ids import instant, new_id, now
 
 NAME = re.compile(r"\$\{([a-z][\w.-]*)\}")
@@ -14,7 +15,8 @@ STEP = re.compile(r"([A-Za-z_-]\w*)|\[(\d+)\]")
 
 
 class CannotFill(Exception):
-    """The step needs something that no step before it has kept, or changes what is not there."""
+    """The step needs something that no step before it has kept, changes what is not there, or cannot be sent with what
+    was kept; the text says which."""
 
 
 class Filling:
@@ -27,6 +29,10 @@ class Filling:
     def text(self, text: str) -> str:
         """Raises CannotFill for a name that nobody has kept."""
         return NAME.sub(lambda match: str(self._word(match.group(1))), text)
+
+    def pattern(self, text: str) -> str:
+        """A regular expression in which what was kept stands for itself. Raises CannotFill."""
+        return NAME.sub(lambda match: re.escape(str(self._word(match.group(1)))), text)
 
     def document(self, document: Any, change: Mapping[str, Any]) -> Any:
         """A copy, filled and changed."""
@@ -52,6 +58,8 @@ class Filling:
             return instant(now())[:10]
         if name not in self.kept:
             raise CannotFill(f"${{{name}}} was not kept by a step before")
+        if isinstance(self.kept[name], Exchange):
+            raise CannotFill(f"${{{name}}} is a whole exchange, for `same_body_as` alone")
         return self.kept[name]
 
 
@@ -85,10 +93,9 @@ def _inside(at: Any, step: str | int, empty: Any, place: str) -> Any:
 
 
 def _resource(document: Any, type_: str) -> Any:
-    if document.get("resourceType") == type_:
-        return document
-    found = [entry.get("resource", {}) for entry in document.get("entry", [])]
-    for resource in found:
-        if resource.get("resourceType") == type_:
+    entries = document.get("entry") if isinstance(document, dict) else None
+    inside = [one.get("resource") for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+    for resource in (document, *inside):
+        if isinstance(resource, dict) and resource.get("resourceType") == type_:
             return resource
     raise CannotFill(f"there is no {type_} in the document")

@@ -7,6 +7,7 @@ from typing import Any
 from adapters.scrub import issue_codes, tells_of_failure
 from gateway.contract.exchange import MOST_READ, Exchange
 from gateway.contract.fhirpath import evaluate, holds
+from gateway.contract.limits import TookTooLong, within_reason
 from gateway.contract.suite import Expect
 
 
@@ -20,8 +21,7 @@ def judge(expect: Expect, exchange: Exchange, kept: Mapping[str, Any], *, incomi
     failures += _headers(expect.sent_header, exchange.sent_headers, "The request's header")
     failures += _true(expect.that, exchange.json, kept, "the answer", len(exchange.body) >= MOST_READ)
     failures += _true(expect.sent_that, exchange.sent_json, kept, "the request", cut=False)
-    answer = exchange.body.decode("utf-8", "replace") if expect.text else ""
-    failures += [f"Expected in the answer, as it came: {one}" for one in expect.text if not re.search(one, answer)]
+    failures += _texts(expect.text, exchange.body)
     if expect.same_body_as:
         before: Exchange = kept[expect.same_body_as]
         if before.json != exchange.json:
@@ -60,8 +60,30 @@ def _headers(wanted: Mapping[str, str], had: Mapping[str, str], whose: str) -> l
         value = had.get(name.lower())
         if value is None:
             failures.append(f"{whose} {name} is missing.")
-        elif not re.fullmatch(pattern, value):
+            continue
+        try:
+            with within_reason():
+                matched = re.fullmatch(pattern, value)
+        except TookTooLong as trouble:
+            failures.append(f"{whose} {name} could not be held against {pattern}: {trouble}.")
+            continue
+        if not matched:
             failures.append(f"{whose} {name} is not as expected ({pattern}).")
+    return failures
+
+
+def _texts(wanted: list[str], body: bytes) -> list[str]:
+    failures = []
+    answer = body.decode("utf-8", "replace") if wanted else ""
+    for pattern in wanted:
+        try:
+            with within_reason():
+                found = re.search(pattern, answer)
+        except TookTooLong as trouble:
+            failures.append(f"The answer, as it came, could not be searched for {pattern}: {trouble}.")
+            continue
+        if not found:
+            failures.append(f"Expected in the answer, as it came: {pattern}")
     return failures
 
 

@@ -14,25 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-import yaml
 from joserfc.jwk import ECKey
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import build_app
 from gateway.contract.asking import CouldNotRun
-from gateway.contract.config import Config
+from gateway.contract.config import Config, ConfigError, read_public_keys
 from gateway.contract.exchange import Exchange
-from gateway.contract.suite import Answer
+from gateway.contract.suite import UNDER_TEST, Answer
 from gateway.demo.parties import demo_parties
 from gateway.parties import Parties, PartiesError, read_parties, register
 from gateway.security import Caller
 from gateway.settings import Settings
 from gateway.store.migrate import migrate
 
-UNDER_TEST = {"epr-sender": "epr-under-test", "platform": "platform-under-test"}
 WRITES = {"POST", "PUT", "PATCH"}
 DOORS = ("/FHIR/R4", "/platform/v1")
 SLOW = 3.0  # seconds
+MOST_HEARD = 6_000_000  # bytes of a request: more than the gateway takes
 
 
 class Recorder:
@@ -174,12 +173,9 @@ def _public_keys(config: Config) -> dict[str, Any]:
     if config.keys_file is None:  # nobody can sign for it: tokens are handed out by the runner alone
         return {"keys": [ECKey.generate_key("P-384", {"use": "sig"}, auto_kid=True).as_dict(private=False)]}
     try:
-        keys = yaml.safe_load(config.keys_file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        keys = None
-    if not isinstance(keys, dict) or not isinstance(keys.get("keys"), list):
-        raise CouldNotRun(f'{config.keys_file}: expected a JWK Set with the public keys: {{"keys": [...]}}')
-    return keys
+        return read_public_keys(config.keys_file)
+    except ConfigError as mistake:
+        raise CouldNotRun(str(mistake)) from None
 
 
 @contextlib.contextmanager
@@ -188,9 +184,9 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
     line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         line.bind((host, port))
-    except OSError as trouble:
+    except (OSError, UnicodeError) as trouble:  # no name of the DNS has such labels
         line.close()
-        raise CouldNotRun(f"Cannot listen on {host}:{port}: {trouble.strerror}") from None
+        raise CouldNotRun(f"Cannot listen on {host}:{port}: {getattr(trouble, 'strerror', trouble)}") from None
     try:
         yield line
     finally:
@@ -198,11 +194,14 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 
 async def _read(receive: Receive) -> tuple[deque[Message], bytes]:
+    """All of it; of an endless one the beginning, and the gateway hears the rest itself, and refuses it."""
     messages: deque[Message] = deque()
+    read = 0
     while True:
         message = await receive()
         messages.append(message)
-        if message["type"] != "http.request" or not message.get("more_body"):
+        read += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body") or read > MOST_HEARD:
             return messages, b"".join(one.get("body", b"") for one in messages)
 
 

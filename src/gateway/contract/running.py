@@ -3,9 +3,11 @@
 import asyncio
 import re
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from gateway.contract.asking import Asker, CouldNotRun, dump
@@ -14,8 +16,10 @@ from gateway.contract.exchange import Exchange
 from gateway.contract.fhirpath import evaluate
 from gateway.contract.filling import CannotFill, Filling
 from gateway.contract.judging import judge
-from gateway.contract.listening import UNDER_TEST, Listener, listening
-from gateway.contract.suite import Await, Send, Step, Suite, Test
+from gateway.contract.limits import TookTooLong, within_reason
+from gateway.contract.listening import Listener, listening
+from gateway.contract.masking import Mask
+from gateway.contract.suite import UNDER_TEST, Await, Send, Step, Suite, Test
 from gateway.ids import instant, new_id, now
 
 Verdict = Literal["pass", "fail", "skip"]
@@ -40,10 +44,15 @@ class Result:
 
 @dataclass
 class Report:
+    """`cut_short` says why the run ended before its end, and is empty where it did not. `mask` knows the secrets that
+    the exchanges still hold; sentences hold none."""
+
     suite: Suite
     target: str
     began: str
     results: list[Result] = field(default_factory=list)
+    cut_short: str = ""
+    mask: Mask = field(default_factory=lambda: Mask(Config()))
 
     def count(self, verdict: Verdict) -> int:
         return sum(one.verdict == verdict for one in self.results)
@@ -92,6 +101,9 @@ class Runner:
                 break
         if self.listener:
             self.listener.recorder.answers.clear()
+            for exchange in result.exchanges:
+                self.asker.mask.learn(exchange)
+        result.failures = [self.asker.mask.sentence(one) for one in result.failures]
         result.milliseconds = round((time.perf_counter() - started) * 1000)
         return result
 
@@ -147,7 +159,7 @@ class Runner:
 
     async def _send(self, send: Send, filling: Filling) -> list[Exchange]:
         document = self.suite.documents[send.body] if send.body else None
-        body = filling.text(send.raw).encode() if send.raw is not None else b""
+        body = filling.text(send.raw).encode("utf-8", "backslashreplace") if send.raw is not None else b""
         if document is not None:
             body = dump(filling.document(document, send.change))
         body = body.ljust(send.padded or 0)
@@ -175,9 +187,9 @@ class Runner:
 
     def _new(self, wanted: Await, filling: Filling) -> list[Exchange]:
         assert self.listener
-        matching = re.compile(filling.text(wanted.path))
+        matching = re.compile(filling.pattern(wanted.path))
         new = self.listener.recorder.exchanges[self.seen :]
-        asked = [one for one in new if wanted.method in {one.method, "any"} and matching.fullmatch(one.url)]
+        asked = [one for one in new if wanted.method in {one.method, "any"} and _matches(matching, one.url)]
         if wanted.saying is None:
             return asked
         return [one for one in asked if _found(wanted.saying, one.sent_json, filling.kept) == [True]]
@@ -202,7 +214,7 @@ class Runner:
         """Tells whoever works the counterpart, or the counterpart itself, what to do now."""
         assert step.cue is not None
         say = filling.text(step.cue)
-        self.teller.cue(say)
+        self.teller.cue(self.asker.mask.sentence(say))
         if not self.cues:
             return []
         told: dict[str, Any] = {
@@ -216,6 +228,14 @@ class Runner:
         answered = await self.asker.ask("POST", "cues", "", headers, dump(told))
         fine = answered.status is not None and 200 <= answered.status < 300
         return [] if fine else [f"The cue {step.do or step.cue!r} was not taken: {answered.outcome}."]
+
+
+def _matches(matching: re.Pattern[str], url: str) -> bool:
+    try:
+        with within_reason():
+            return matching.fullmatch(url) is not None
+    except TookTooLong:
+        return False
 
 
 def _found(expression: str, document: Any, kept: Mapping[str, Any]) -> list[Any]:
@@ -235,8 +255,11 @@ async def run_suite(
     cues: str | None = None,
     base_url: str | None = None,
 ) -> Report:
-    """`base_url`: where others reach the runner's own gateway, if not at the address at which it listens. Raises
-    CouldNotRun when nothing could be found out about the counterpart."""
+    """`base_url`: where others reach the runner's own gateway, if not at the address at which it listens. What comes
+    up in the middle, foreseen or not, cuts the run short: what was found out until then stands.
+
+    Raises CouldNotRun when nothing could be found out about the counterpart.
+    """
     chosen = set(only)
     if unknown := chosen - {test.id for test in suite.tests}:
         raise CouldNotRun(f"The suite {suite.role} has no test {', '.join(sorted(unknown))}.")
@@ -250,7 +273,7 @@ async def run_suite(
         asker = await stack.enter_async_context(Asker(bases, config, listener.tokens if listener else {}))
         if "target" in bases:
             await _reach(asker, bases["target"])
-        report = Report(suite, target or (listener.url if listener else ""), instant(now()))
+        report = Report(suite, target or (listener.url if listener else ""), instant(now()), mask=asker.mask)
         runner = Runner(suite, config, asker, listener, teller)
         runner.cues = cues
         runner.target = bases.get("target", "")
@@ -258,10 +281,33 @@ async def run_suite(
             if chosen and test.id not in chosen:
                 continue
             teller.began(test)
-            result = await runner.run(test)
-            report.results.append(result)
-            teller.ended(result)
+            if told := await _cut_short(report, runner, test):
+                report.cut_short = f"{test.id}: {asker.mask.sentence(told)}"
+                break
+            teller.ended(report.results[-1])
+    if not report.results:
+        raise CouldNotRun(report.cut_short or "there was no test to run.")
     return report
+
+
+async def _cut_short(report: Report, runner: Runner, test: Test) -> str:
+    """Adds the result of one more test; or says why there is none, and will be none of those that follow."""
+    try:
+        report.results.append(await runner.run(test))
+    except CouldNotRun as trouble:
+        return str(trouble)
+    except asyncio.CancelledError:
+        return "interrupted before its end."
+    except Exception as unforeseen:  # whatever it is, the results before it are not to be lost
+        return f"the runner itself failed, please report it: {unforeseen_in_words(unforeseen)}"
+    return ""
+
+
+def unforeseen_in_words(trouble: BaseException) -> str:
+    """What it was and where, in one line instead of a traceback."""
+    at = traceback.extract_tb(trouble.__traceback__)[-1:]
+    where = "".join(f" ({Path(one.filename).name}, line {one.lineno})" for one in at)
+    return f"{type(trouble).__name__}: {str(trouble)[:300]}{where}"
 
 
 @asynccontextmanager

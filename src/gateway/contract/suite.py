@@ -3,16 +3,18 @@
 `read_suite` refuses a file that is not so with its line and what was expected.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.contract.fhirpath import check_expression
+from gateway.contract.headers import Headers, check_names
+from gateway.contract.reading import Place, Unreadable, line_of, read_json, read_yaml
 
 Role = Literal["gateway", "epr-sender", "epr-receiver", "subscriber", "platform"]
 Sign = Literal["rightly", "not", "with-another-key", "ten-minutes-ago", "in-ten-minutes", "another-body"]
@@ -23,7 +25,9 @@ Source = Literal[
 Answer = Literal["lost", "slow", "401", "422", "500", "503"]
 
 ROLES: tuple[Role, ...] = ("gateway", "epr-sender", "epr-receiver", "subscriber", "platform")
+UNDER_TEST = {"epr-sender": "epr-under-test", "platform": "platform-under-test"}  # whom the runner listens to
 ID = re.compile(r"[A-Z]{3}-\d{2}")
+FILLED = re.compile(r"\$\{[^}]*\}")
 
 
 class SuiteError(Exception):
@@ -34,7 +38,33 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
 
 
+def _is_regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as trouble:
+        raise ValueError(f"{text[:80]!r} is no regular expression: {trouble}") from None
+    return text
+
+
+def _is_json(value: Any) -> Any:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError("expected what JSON can say") from None
+    return value
+
+
+def _is_path(text: str) -> str:
+    written = FILLED.sub("", text)
+    if not written.isascii() or not written.isprintable():
+        raise ValueError("expected a path in ASCII, anything else as %XX (RFC 3986, 2.1)")
+    return text
+
+
 Expression = Annotated[str, AfterValidator(check_expression)]
+Regex = Annotated[str, AfterValidator(_is_regex)]
+Regexes = Annotated[dict[str, Regex], AfterValidator(check_names)]  # by the name of a header
+Json = Annotated[Any, AfterValidator(_is_json)]
 
 
 class Clause(_Entry):
@@ -50,11 +80,11 @@ class Expect(_Entry):
     `%name` is what was kept under that name. `header` and `sent_header` are regular expressions for whole values."""
 
     status: list[int] | int | Literal["2xx", "4xx", "refused", "taken"] | None = None
-    header: dict[str, str] = {}
+    header: Regexes = {}
     that: list[Expression] = []
-    sent_header: dict[str, str] = {}
+    sent_header: Regexes = {}
     sent_that: list[Expression] = []
-    text: list[str] = []  # regular expressions, each to be found in the answer as it came: JSON readers round 1.50
+    text: list[Regex] = []  # regular expressions, each to be found in the answer as it came: JSON readers round 1.50
     same_body_as: str | None = None  # the answer's body is that of the exchange that was kept so
 
     @property
@@ -84,14 +114,14 @@ class Send(_Entry):
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     at: Literal["target", "platform", "gateway-fhir", "gateway-platform", "token"] = "target"
-    path: str = ""
+    path: Annotated[str, AfterValidator(_is_path)] = ""
     as_: Annotated[str | None, Field(alias="as")] = None  # whose token: a name of the configuration's clients
     body: str | None = None  # a document of the suite
-    change: dict[str, Any] = {}  # `Task.status`, `ServiceRequest.code.coding[0].code`, `/entry`: null leaves it out
+    change: dict[str, Json] = {}  # `Task.status`, `ServiceRequest.code.coding[0].code`, `/entry`: null leaves it out
     raw: str | None = None  # the body, as it is
     padded: Annotated[int, Field(gt=0, le=20_000_000)] | None = None  # bytes of the body, with spaces at its end
     type: str = "application/fhir+json"
-    headers: dict[str, str] = {}
+    headers: Headers = {}
     agreed: Literal["rightly", "not", "wrongly"] = "rightly"  # the configuration's headers, for the target
     follows: int | None = None  # the version taken last: in If-Match, where `conditional` is agreed
     sign: Sign | None = None
@@ -109,7 +139,7 @@ class Await(_Entry):
     """A request that the counterpart is expected to make to the runner, new since the test began."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "any"]
-    path: Annotated[str, AfterValidator(lambda text: re.compile(text).pattern)]  # a regular expression; with ${name}s
+    path: Regex  # with ${name}s
     saying: Expression | None = None  # FHIRPath on its JSON: no other is meant
 
 
@@ -138,6 +168,9 @@ class Step(_Entry):
         doing = [self.send, self.await_, self.absent, self.cue, self.answer or None, self.wait]
         if sum(one is not None for one in doing) != 1:
             raise ValueError("expected one of: send, await, absent, cue, answer, wait")
+        looked_at = self.expect != Expect() or self.keep or self.keep_sent or self.keep_exchange
+        if looked_at and not (self.send or self.await_):
+            raise ValueError("expected `send` or `await` beside `expect` and `keep`: there is nothing else to look at")
         return self
 
 
@@ -157,7 +190,7 @@ class Suite(_Entry):
     role: Role
     title: str
     about: str
-    documents: dict[str, Any] = {}  # name -> a JSON document, or the name of a file beside the suite
+    documents: dict[str, Json] = {}  # name -> a JSON document, or the name of a file beside the suite
     tests: Annotated[list[Test], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -167,10 +200,28 @@ class Suite(_Entry):
             if test.id in seen:
                 raise ValueError(f"expected each id once; {test.id} is there twice")
             seen.add(test.id)
-            for step in test.steps:
-                if step.send and step.send.body and step.send.body not in self.documents:
-                    raise ValueError(f"{test.id}: there is no document {step.send.body!r} in `documents`")
+            kept: set[str] = set()
+            for number, step in enumerate(test.steps, 1):
+                if told := self._unsound(step, kept):
+                    raise ValueError(f"{test.id}, step {number}: {told}")
+                kept |= {step.keep_exchange} if step.keep_exchange else set()
         return self
+
+    def _unsound(self, step: Step, kept: set[str]) -> str:
+        """What is wrong with a step in its place; nothing if it is right there."""
+        if step.expect.same_body_as and step.expect.same_body_as not in kept:
+            return f"`same_body_as`: no step before has kept an exchange as {step.expect.same_body_as!r}"
+        if self.role not in UNDER_TEST and (step.await_ or step.absent or step.answer):
+            return f"`await`, `absent` and `answer` are for {' and '.join(UNDER_TEST)}: to a {self.role} nobody listens"
+        if step.send is None:
+            return ""
+        if step.send.body and step.send.body not in self.documents:
+            return f"there is no document {step.send.body!r} in `documents`"
+        absent = {"gateway": {"gateway-fhir", "gateway-platform"}, "epr-sender": {"target", "platform"}}
+        absent |= {"platform": {"platform"}}
+        if step.send.at in absent.get(self.role, {"platform", "gateway-fhir", "gateway-platform"}):
+            return f"`at: {step.send.at}`: there is no such address in tests of the role {self.role}"
+        return ""
 
 
 def suite_of(role: Role) -> Suite:
@@ -183,25 +234,15 @@ def suite_of(role: Role) -> Suite:
 def read_suite(path: Path) -> Suite:
     """Raises SuiteError, with the line, for what is no suite."""
     try:
-        text = path.read_text("utf-8")
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)  # ten times as fast, where libyaml is
-        root = loader.get_single_node()
-        document = loader.construct_document(root) if root else None
-    except OSError as trouble:
-        raise SuiteError(f"{path}: cannot be read: {trouble.strerror}") from None
-    except UnicodeDecodeError:
-        raise SuiteError(f"{path}: expected UTF-8 text") from None
-    except yaml.YAMLError as trouble:
-        mark = getattr(trouble, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise SuiteError(f"{path}{line}: no YAML: {getattr(trouble, 'problem', None) or 'cannot be read'}") from None
-    if root is None or not isinstance(document, dict):
-        raise SuiteError(f"{path}: expected a mapping with role, title, about and tests")
-    try:
+        document, root = read_yaml(path)
+        if root is None or not isinstance(document, dict):
+            raise SuiteError(f"{path}: expected a mapping with role, title, about and tests")
         suite = Suite.model_validate(document)
+    except Unreadable as trouble:
+        raise SuiteError(str(trouble)) from None
     except ValidationError as mistakes:
         told = "\n".join(
-            f"{path}, line {_line(root, mistake['loc'])}: {_place(mistake['loc'])}: {mistake['msg']}"
+            f"{path}, line {line_of(root, mistake['loc'])}: {_place(mistake['loc'])}: {mistake['msg']}"
             for mistake in mistakes.errors()[:10]
         )
         raise SuiteError(told) from None
@@ -210,30 +251,11 @@ def read_suite(path: Path) -> Suite:
 
 def _documents(suite: Suite, path: Path) -> Iterator[tuple[str, Any]]:
     for name, document in suite.documents.items():
-        if not isinstance(document, str):
-            yield name, document
-            continue
-        beside = path.parent / document
         try:
-            yield name, yaml.safe_load(beside.read_text("utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
-            raise SuiteError(f"{path}: documents.{name}: {document} beside it cannot be read as JSON") from None
+            yield name, read_json(path.parent / document) if isinstance(document, str) else document
+        except Unreadable as trouble:
+            raise SuiteError(f"{path}: documents.{name}: {trouble}") from None
 
 
-def _line(node: yaml.Node, place: tuple[int | str, ...]) -> int:
-    """The line on which the entry at `place` stands, or the nearest one around it."""
-    for step in place:
-        if isinstance(node, yaml.MappingNode):
-            inner = next((value for key, value in node.value if key.value == step), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            inner = node.value[step]
-        else:
-            inner = None
-        if inner is None:
-            break
-        node = inner
-    return int(node.start_mark.line) + 1
-
-
-def _place(place: tuple[int | str, ...]) -> str:
+def _place(place: Place) -> str:
     return ".".join(str(step) for step in place) or "the suite"

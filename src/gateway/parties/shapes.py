@@ -3,11 +3,12 @@
 Whoever runs the gateway writes that file by hand; so each check says what was expected.
 """
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey, import_key
+from joserfc.jwk import ECKey, Key, RSAKey, import_key
 from pydantic import AfterValidator, Field
 
 from adapters.source.address import check_base
@@ -46,21 +47,35 @@ def _is_dialect(name: str) -> str:
 
 
 def _is_public_key(jwk: dict[str, Any]) -> dict[str, Any]:
-    """A key that SMART Backend Services (RS384, ES384) or the NHS (RS512) can use, and only its public half."""
-    try:
-        key = import_key(jwk)
-    except (JoseError, ValueError, TypeError):
-        raise ValueError("expected a JSON Web Key (RFC 7517)") from None
+    """A key that `check_strength` lets pass, and only its public half."""
+    key = imported(jwk)
     if key.is_private:
         raise ValueError(
             "this is a private key, and now it has been seen: make a new pair and register its public half"
         )
     if not key.kid:
         raise ValueError("give the key a kid: the sender names its key by it")
+    check_strength(key)
+    return jwk
+
+
+def imported(jwk: Any) -> Key:
+    """Raises ValueError for everything that is no JSON Web Key."""
+    try:
+        if isinstance(jwk, dict):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of short keys: check_strength refuses them
+                return import_key(jwk)
+    except (JoseError, ValueError, TypeError, KeyError):
+        pass
+    raise ValueError("expected a JSON Web Key (RFC 7517)")
+
+
+def check_strength(key: Key) -> None:
+    """Raises ValueError unless SMART Backend Services (RS384, ES384) or the NHS (RS512) can use the key."""
     strong_rsa = isinstance(key, RSAKey) and key.public_key.key_size >= 2048
     if not strong_rsa and not (isinstance(key, ECKey) and key.curve_name == "P-384"):
         raise ValueError("expected an RSA key of at least 2048 bits (RS384, RS512) or an EC key on P-384 (ES384)")
-    return jwk
 
 
 class FhirServer(Party):
