@@ -176,8 +176,9 @@ def hl7v2(
 @app.command()
 def migrate() -> None:
     """Creates or upgrades the database's tables."""
+    url = settings().database_url
     with _progress("Indexing what is stored") as tell:
-        asyncio.run(migrate_database(settings().database_url, tell))
+        asyncio.run(migrate_database(url, tell))
     typer.echo("The database is at this version's tables.")
 
 

@@ -1,21 +1,35 @@
 """Every setting of the gateway: environment variable GATEWAY_<NAME>, default, unit and the reason for it."""
 
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from adapters.alerts import check_mail_server, check_secret
 from adapters.http import check_destination
 
 
+def _is_database(url: str) -> str:
+    """Raises ValueError, without the address: it may hold a password."""
+    try:
+        driver = make_url(url).drivername
+    except ArgumentError:
+        driver = ""
+    if driver not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+        raise ValueError("must be postgresql+asyncpg://USER:PASSWORD@HOST:5432/NAME or sqlite+aiosqlite:///FILE")
+    return url
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="ignore", hide_input_in_errors=True)
 
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(_is_database)] = Field(
         default="sqlite+aiosqlite:///var/gateway.db",
         description="SQLAlchemy URL; postgresql+asyncpg://... at scale, SQLite (WAL) for one trust or a trial.",
     )
@@ -126,5 +140,11 @@ def _check(name: str, check: Callable[[str], object], value: str) -> None:
 
 @lru_cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once. A wrong one ends the process with exit code 2, and is named."""
+    try:
+        return Settings()
+    except ValidationError as mistakes:
+        for one in mistakes.errors():
+            name = f"GATEWAY_{str(one['loc'][0]).upper()}" if one["loc"] else "Settings"
+            print(f"{name}: {one['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+        raise SystemExit(2) from None

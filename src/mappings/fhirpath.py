@@ -14,6 +14,7 @@ from mappings import steps
 from mappings.steps import Literal, Part, Step, exists, negation
 
 CHOICES = frozenset({"value", "deceased", "occurrence", "onset", "effective", "multipleBirth"})
+MOST_TOKENS = 200  # so that no nesting is too deep to be read
 TOKEN = re.compile(r"\s*('(?:[^'\\]|\\.)*'|[%$]?[A-Za-z][\w-]*|\d+|!=|[.()\[\]=])\s*")
 
 
@@ -47,6 +48,8 @@ class _Parser:
                 raise ValueError(f"FHIRPath holds a sign that is not understood at {text[end:]!r} in {text!r}.")
             self.tokens.append(token.group(1))
             end = token.end()
+        if len(self.tokens) > MOST_TOKENS:
+            raise ValueError(f"FHIRPath has {len(self.tokens):,} parts; {MOST_TOKENS} at most.")
 
     def read(self) -> Expression:
         root = self.peek()

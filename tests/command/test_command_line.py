@@ -24,6 +24,19 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.parametrize("arguments", [["migrate"], ["serve"], ["work"], ["maps", "unmapped"]])
+def test_a_setting_that_is_none_is_named_and_not_repeated(
+    here: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgres://gateway:hush@db/gateway")
+
+    code, output = run(*arguments)
+
+    assert code == 2
+    assert output.startswith("GATEWAY_DATABASE_URL: must be postgresql+asyncpg://")
+    assert "hush" not in output
+
+
 def test_migrate_then_register(here: Path) -> None:
     parties = {"organisations": [{"ods_code": "XND01", "name": "Northdale Trust"}], "hubs": [], "clients": []}
     (here / "parties.json").write_text(json.dumps(parties | {"destinations": []}))

@@ -143,7 +143,9 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("content", "told"), KEYS)
+@pytest.mark.parametrize(
+    ("content", "told"), KEYS, ids=map(str, range(len(KEYS)))
+)  # a key in a name is another each time
 def test_a_key_that_no_token_can_be_had_with(content: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "key.json").write_text(content)
     (tmp_path / "config.yaml").write_text("clients: { epr: { client_id: me, key_file: key.json } }")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.maps.conftest import change, read, run
 
+from gateway.settings import settings
 from mappings.check.r4 import check_path
 
 FIELDS, REASONS, PRIORITY = "referral.fields.json", "referral-reason.ConceptMap.json", "priority.ConceptMap.json"
@@ -221,6 +222,18 @@ def test_a_folder_that_holds_no_maps(tmp_path: Path) -> None:
 
     assert ran.code == 2
     assert "expected a folder of maps" in ran.err
+
+
+@pytest.mark.parametrize("command", ["check", "render", "unmapped"])
+def test_a_folder_of_dialects_that_is_none(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tidewater.json"
+    file.write_text("{}")
+    for given in (tmp_path / "dialects", file):
+        monkeypatch.setenv("GATEWAY_DIALECTS_FOLDER", str(given))
+        settings.cache_clear()
+        ran = run(command)
+        assert ran.code == 2
+        assert f"{given}: expected a folder of dialects" in ran.err
 
 
 def test_an_example_that_reads_otherwise_is_told_by_field(folder: Path) -> None:

@@ -147,10 +147,10 @@ def test_the_csv_has_a_row_for_each_row_of_each_map() -> None:
 
 
 def test_no_cell_of_a_csv_is_a_formula() -> None:
-    text = as_csv(["a", "b"], [["=1+1", "@SUM(A1)"], ["-2", "+3"], ["\tx", "plain = text"]])
+    text = as_csv(["a", "b"], [["=1+1", "@SUM(A1)"], ["-2", "+3"], ["\tx", "plain = text"], ["x\r=1", "y\n=2"]])
 
     assert list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))[1:] == [
-        ["'=1+1", "'@SUM(A1)"], ["'-2", "'+3"], ["'\tx", "plain = text"],
+        ["'=1+1", "'@SUM(A1)"], ["'-2", "'+3"], ["'\tx", "plain = text"], ["x =1", "y =2"],
     ]  # fmt: skip
 
 

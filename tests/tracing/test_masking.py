@@ -106,18 +106,32 @@ def test_a_word_alone_passes_only_where_codes_are() -> None:
 
 @pytest.mark.parametrize(
     "number",
-    ["9990001014", "07700900123", "447700900123", 9990001014, "urn:nhs:9990001014", "urn:x:999-000-1014", "SW1A1AA"],
+    [
+        "9990001014",
+        "07700900123",
+        "447700900123",
+        9990001014,
+        "N9990001014",
+        "urn:nhs:9990001014",
+        "urn:x:999-000-1014",
+        "https://x.example/999-000-1014/a",
+        "SW1A1AA",
+    ],
 )
 def test_a_number_of_a_person_is_hidden_where_codes_are_too(number: Any) -> None:
     told = {
         "resourceType": "ServiceRequest",
-        "status": number,
         "code": {"coding": [{"system": number, "version": number, "code": number}]},
         "extension": [{"url": f"{PUBLISHED}workflow-x", "valueCode": number}],
     }
     assert leaks(mask_resource(told), str(number)) == []
-    assert leaks(mask_referral({"urgency": number, "reasons": [{"code": number, "system": number}]}), str(number)) == []
+    assert leaks(mask_referral({"categories": [{"code": number}], "reasons": [{"code": number}]}), str(number)) == []
     assert leaks(mask_change({"to": number, "items": [number]}), str(number)) == []
+
+
+def test_a_date_is_no_code() -> None:
+    told = {"resourceType": "ServiceRequest", "authoredOn": "2026-01-12", "code": {"coding": [{"code": "1971-06-14"}]}}
+    assert mask_resource(told) == told | {"code": {"coding": [{"code": "[hidden: date]"}]}}
 
 
 def test_an_unknown_code_is_readable_unless_it_is_of_a_person() -> None:

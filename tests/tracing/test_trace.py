@@ -4,11 +4,13 @@ import re
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import Connection, event
 from tests.app import reference_in, referral_bundle, resource_of, task_in
 from tests.tracing.conftest import OPERATOR, RECORD, Asking
 
 from gateway.security import Caller
+from gateway.tracing import gathering
 
 CONVERSATION = "6a3f0c52-9f0b-4d0e-8b57-1b8a7f0d9c11"
 
@@ -155,6 +157,26 @@ async def test_a_key_of_nothing_is_404(asking: Asking) -> None:
         assert answer.json()["resourceType"] == "OperationOutcome"
     rows = await asking.audited("GET /platform/v1/traces/{key}") + await asking.audited("GET /app/trace/{key}")
     assert {row.target for row in rows} == known | {wrong, "(not an id of ours)"}
+
+
+async def test_what_it_does_not_look_at_it_does_not_call_well(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST_DELIVERIES", 1)
+    task = await refer(asking)
+    told = await asking.trace(task["id"])
+    assert (told["more_deliveries"], len(told["deliveries"])) == (False, 1)
+    await asking.move(task["id"], to="received", by="Priya Nadar")
+    await asking.lose(2)
+
+    told = await asking.trace(task["id"])
+    await asking.sign_in()
+
+    assert (told["more_deliveries"], len(told["deliveries"])) == (True, 1)
+    assert told["stands"] == {
+        "tone": "amber",
+        "words": "There are more than 1 update, and the newest are not looked at here",
+    }
+    assert told["way"][4]["words"] == "0 of the first 1 updates arrived"
+    assert "These are the first 1 updates. There are newer ones" in await asking.page(f"/app/trace/{task['id']}")
 
 
 async def test_it_is_for_operators_whose_token_allows_it(asking: Asking) -> None:

@@ -167,7 +167,8 @@ class WholeTrace(Shape):
 
     Masked, a value that came from a person's record is replaced by what kind of value it is, such as
     `[hidden: 10 digits]`. `received` has the first request and the newest; `received_left_out` are not among them.
-    `others` are the referrals of a conversation about several.
+    `more_deliveries`: there are newer ones than those shown. `others` are the referrals of a conversation about
+    several.
     """
 
     key: str
@@ -184,4 +185,5 @@ class WholeTrace(Shape):
     unknown: list[UnknownCode]
     stored: TracedStored
     events: list[TracedEvent]
+    more_deliveries: bool
     deliveries: list[TracedDelivery]

@@ -92,7 +92,8 @@ class ReferralSummary(Shape):
 
 
 class ReferralPage(Shape):
-    """Those longest without a change first. Ask again with `cursor` = `next_cursor` until there is none."""
+    """Those longest without a change first. Ask again with the same filters and `cursor` = `next_cursor`, until there
+    is none."""
 
     model_config = _example(
         referrals=[

@@ -70,7 +70,9 @@ async def list_referrals(
     updated_since: Annotated[
         Moment | None, Query(description="Only those changed at this time or later; with a time zone.")
     ] = None,
-    cursor: Annotated[str | None, Query(description="The `next_cursor` of the page before.")] = None,
+    cursor: Annotated[
+        str | None, Query(description="The `next_cursor` of the page before; the filters as before.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="Referrals on a page.")] = 50,
 ) -> Response:
     """Lists the referrals of your hubs, those longest without a change first."""

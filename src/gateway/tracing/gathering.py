@@ -35,6 +35,7 @@ class Gathered:
     left_out: int = 0  # messages that are not among them
     events: list[Any] = field(default_factory=list)
     deliveries: list[Any] = field(default_factory=list)
+    more_deliveries: bool = False  # newer ones, which are not among them
     attempts: dict[str, list[Any]] = field(default_factory=dict)
     resources: list[Any] = field(default_factory=list)
 
@@ -76,7 +77,8 @@ async def _of_referral(
     conversations = dict.fromkeys([row.correlation_id, *(one["correlation_id"] for one in events)])
     wanted = [*conversations][:1] + [*conversations][1:][-MOST_REQUESTS:]
     wanted += [correlation_id] if correlation_id and correlation_id not in wanted else []
-    deliveries = await list_deliveries(connection, of_referral=named, limit=MOST_DELIVERIES)
+    deliveries = await list_deliveries(connection, of_referral=named, limit=MOST_DELIVERIES + 1)
+    more, deliveries = len(deliveries) > MOST_DELIVERIES, deliveries[:MOST_DELIVERIES]
     asked = list(dict.fromkeys(_asked(one) for one in events))
     return Gathered(
         row=row,
@@ -85,6 +87,7 @@ async def _of_referral(
         left_out=max(0, len(asked) - MOST_MESSAGES),
         events=events,
         deliveries=list(deliveries),
+        more_deliveries=more,
         attempts=await attempts_of(connection, deliveries),
         resources=await _resources(connection, row),
     )

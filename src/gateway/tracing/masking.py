@@ -30,7 +30,9 @@ Json = dict[str, Any]
 Reads = Callable[[str, Any], bool]  # a path without indexes, and the value there: may it be shown?
 
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{0,63}|[0-9]{1,18}|[0-9]{3} [A-Z][A-Za-z ]{1,20}|W/\"[0-9]{1,9}\"")
-PERSONAL = re.compile(r"[0-9]{10,13}|[A-Za-z]{1,2}[0-9][A-Za-z0-9]?[0-9][A-Za-z]{2}")  # numbers of people; postcodes
+PERSONAL = re.compile(
+    r"[A-Za-z]?[0-9]{10,13}|[A-Za-z]{1,2}[0-9][A-Za-z0-9]?[0-9][A-Za-z]{2}"
+)  # numbers of people; postcodes
 LARGE = 10_000  # counts, ranks and versions are smaller; numbers of people are not
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,20}")
@@ -60,6 +62,7 @@ OURS = re.compile(
 ANSWERS = {"agreed", "declined", "overtaken", "taken-back", "swemwbs", "proposed", "sent"}
 ADDRESSES = ("reference", "fullUrl", "location", "url")
 WORDED = ("display", "label")
+CODED = ("code", "Code", "system", "version")
 EXTENSIONS = ("extension", "modifierExtension")
 LENGTHS = ((20, "short text"), (200, "text"), (math.inf, "long text"))
 
@@ -83,7 +86,7 @@ def mask_resource(content: Any) -> Any:
 
     def reads(path: str, value: Any) -> bool:
         named = path in readable or path.endswith(endings)
-        return named and _is_plain(value)
+        return named and _is_plain(value, path)
 
     return _object(content, "", Rules(reads, codes))
 
@@ -117,7 +120,7 @@ def hide(value: Any) -> Any:
 def mask_unknown(code: Json) -> Json:
     """A code that no map knows (`mappings.to_referral`): its place stays; of people, nothing else."""
     person = str(code["expression"]).startswith(tuple(f"{type_}." for type_ in PEOPLE))
-    shown = {name: code[name] for name in ("system", "code") if not person and _is_plain(str(code[name]))}
+    shown = {name: code[name] for name in ("system", "code") if not person and _is_plain(str(code[name]), name)}
     return {**code, **{name: hide(code[name]) for name in ("system", "code", "text")}, **shown}
 
 
@@ -207,28 +210,29 @@ def _extension(value: Any, published: re.Pattern[str], codes: bool) -> Any:
 
 
 def _reads_code(path: str, value: Any) -> bool:
-    return (path == "valueCode" or path.endswith(OF_ALL_ELSE)) and _is_plain(value)
+    return (path == "valueCode" or path.endswith(OF_ALL_ELSE)) and _is_plain(value, path)
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, path: str) -> bool:
     if not isinstance(value, str):
         return isinstance(value, bool) or abs(value) < LARGE
     if PERSONAL.fullmatch(value) and value not in known_codes():
         return False
-    return any(shape.fullmatch(value) for shape in (CODE, DAY, MOMENT, SYSTEM))
+    shapes = (CODE, SYSTEM) if path.endswith(CODED) else (CODE, SYSTEM, DAY, MOMENT)
+    return any(shape.fullmatch(value) for shape in shapes)
 
 
 def _reads_referral(path: str, value: Any) -> bool:
     if path.endswith("ods_code"):
         return path in REFERRAL and ODS.fullmatch(str(value)) is not None
-    return path in REFERRAL and _is_plain(value)
+    return path in REFERRAL and _is_plain(value, path)
 
 
 def _reads_change(path: str, value: Any) -> bool:
     if path.rpartition(".")[2] not in CHANGE:
         return False
     if not isinstance(value, str):
-        return _is_plain(value)
+        return _is_plain(value, path)
     return value in known_codes() or OURS.fullmatch(value) is not None
 
 

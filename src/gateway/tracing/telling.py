@@ -46,6 +46,7 @@ def tell(gathered: Gathered, key: str, *, masked: bool) -> Json:
         **(_mapped(row, masked) if row else {"fields": [], "unknown": []}),
         "stored": _stored(gathered, masked),
         "events": [_event(one, masked) for one in gathered.events],
+        "more_deliveries": gathered.more_deliveries,
         "deliveries": [_delivery(one, gathered.attempts.get(one.id, ())) for one in gathered.deliveries],
     }
     return told | {"stands": standing_of(told), "way": way_of(told)}

@@ -29,6 +29,9 @@ def standing_of(told: Json) -> Json:
 
 
 def _standing_of_referral(told: Json) -> Json:
+    if told["more_deliveries"]:
+        shown = _count(len(told["deliveries"]), "update")
+        return _stand("amber", f"There are more than {shown}, and the newest are not looked at here")
     states = Counter(one["state"] for one in told["deliveries"])
     lost = [one for one in told["deliveries"] if one["state"] == "dead"]
     if lost:
@@ -76,8 +79,10 @@ def way_of(told: Json) -> list[Json]:
         _step(
             "deliveries",
             "Told",
-            "red" if states["dead"] else "amber" if late else "green",
-            f"{states['delivered']} of {in_all} updates arrived" if in_all else "Nobody is registered to be told",
+            "red" if states["dead"] else "amber" if late or told["more_deliveries"] else "green",
+            f"{states['delivered']} of {'the first ' if told['more_deliveries'] else ''}{in_all} updates arrived"
+            if in_all
+            else "Nobody is registered to be told",
         ),
     ]
 

@@ -17,4 +17,5 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _harmless(cell: str) -> str:
+    cell = " ".join(cell.splitlines())  # a line of its own would begin a cell again
     return f"'{cell}" if cell.startswith(FORMULA) else cell

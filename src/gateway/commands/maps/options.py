@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.engine import make_url
 
@@ -26,11 +25,10 @@ def stop(trouble: object) -> NoReturn:
 
 
 def chosen(dialects: Path | None) -> Settings:
-    try:
-        found = settings()
-    except ValidationError as trouble:
-        stop(trouble)
-    return found.model_copy(update={"dialects_folder": dialects}) if dialects else found
+    found = settings().model_copy(update={"dialects_folder": dialects}) if dialects else settings()
+    if found.dialects_folder and not found.dialects_folder.is_dir():
+        stop(f"{found.dialects_folder}: expected a folder of dialects, NAME.json each; there is none.")
+    return found
 
 
 def screen() -> Console:
