@@ -20,7 +20,7 @@ TASK = '{"resourceType":"Task","id":"t1","note":[{"text":"Ünicode ✓"}]}'.enco
 
 @pytest.fixture
 async def callback() -> AsyncIterator[FhirCallback]:
-    callback = FhirCallback(seconds=0.5)
+    callback = FhirCallback(seconds=5)
     yield callback
     await callback.close()
 

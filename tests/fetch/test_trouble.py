@@ -175,8 +175,8 @@ async def test_thirty_resources_at_most_are_read(sender: Sender) -> None:
 
 
 async def test_a_server_that_does_not_answer_in_time(sender: Sender) -> None:
-    sender.gateway.settings.fetch_timeout_seconds = 0.2
-    sender.held.faults[f"ServiceRequest/{sender.of('ServiceRequest')['id']}"] = [Fault(seconds=5)]
+    sender.gateway.settings.fetch_timeout_seconds = 1.0
+    sender.held.faults[f"ServiceRequest/{sender.of('ServiceRequest')['id']}"] = [Fault(seconds=2)]
     task_id = await sender.send()
     await sender.fetch()
 

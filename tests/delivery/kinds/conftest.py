@@ -20,7 +20,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def adapter(kind: str, settings: Settings) -> AsyncIterator[Adapter]:
-    adapters = build_adapters(settings.model_copy(update={"send_timeout_seconds": 0.5}))
+    adapters = build_adapters(settings.model_copy(update={"send_timeout_seconds": 2}))
     yield adapters[kind]
     for each in adapters.values():
         await each.close()
