@@ -35,7 +35,7 @@ serve: $(RUN) ## Gateway on 127.0.0.1:8000 and mock RiO on 127.0.0.1:8001, with 
 	@$(BIN)/gateway serve --demo
 
 test: $(DEV) $(NPM) ## All tests, on SQLite and PostgreSQL
-	@$(BIN)/pytest -n $$(($$($(BIN)/python -c "import os; print(os.cpu_count())") + 1))  # many wait more than they work
+	@$(BIN)/pytest -n auto
 
 check: $(DEV) $(NPM) ## Format, lint, types, import rules, maps, contract
 	@$(BIN)/ruff format --check .
