@@ -51,8 +51,8 @@ async def adapter() -> AsyncIterator[RioRecord]:
 
 @pytest.fixture
 async def impatient() -> AsyncIterator[RioRecord]:
-    """For what is to hang: it waits no longer than a second."""
-    adapter = RioRecord(seconds=1)
+    """For what is to hang: it waits no longer than two seconds."""
+    adapter = RioRecord(seconds=2)
     yield adapter
     await adapter.close()
 

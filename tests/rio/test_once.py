@@ -38,7 +38,7 @@ async def test_after_an_unknown_outcome_it_looks_before_it_writes(
     impatient: RioRecord, adapter: RioRecord, rio: Rio, story: Story, closing: Json, fault: str, operation: str
 ) -> None:
     update = the_end(story, closing)
-    await rio.fail(fault, operation, seconds=2)
+    await rio.fail(fault, operation, seconds=3)
 
     first = await impatient.send(update)
     assert not first.delivered
@@ -160,12 +160,12 @@ async def test_a_write_that_rio_carried_out_very_late_is_marked_as_the_second_on
 ) -> None:
     """It hangs, is given up and written again; then it goes through after all."""
     update = story.tell("submitted")
-    await rio.fail("slow", "AddProgressNote", seconds=3)
+    await rio.fail("slow", "AddProgressNote", seconds=4)
 
     late = await impatient.send(update)
     assert late.phase == "answer"
     assert (await adapter.send(update)).delivered
-    await asyncio.sleep(3)
+    await asyncio.sleep(4)
     assert len(alive(await rio.chart())) == 2
 
     await until_delivered(adapter, story.tell("accepted", status="accepted"))

@@ -36,11 +36,11 @@ async def test_many_first_calls_at_once_sign_in_once(adapter: RioRecord, rio: Ri
 
 async def test_the_first_sign_in_may_be_slow(impatient: RioRecord, rio: Rio, story: Story) -> None:
     """RiO's has been seen to take 12 s, when all other calls are quick."""
-    await rio.fail("slow", "Authenticate", seconds=2)
+    await rio.fail("slow", "Authenticate", seconds=3)
 
     assert (await impatient.send(story.tell("submitted"))).delivered
 
-    await rio.fail("slow", "GetClient", seconds=2)
+    await rio.fail("slow", "GetClient", seconds=3)
     assert (await impatient.send(story.tell("accepted", status="accepted"))).phase == "answer"
 
 
