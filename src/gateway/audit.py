@@ -14,8 +14,8 @@ from gateway.store.schema import audit
 from gateway.telemetry import RequestContext, template
 from gateway.validation.schema import schemas
 
+# What the gateway calls its records and their versions.
 GIVEN = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|SP-\d{4}-\d{4}-\d{4}|\d{1,8}", re.ASCII)
-
 MOST_FINDINGS = 50  # of a refusal that are kept
 
 

@@ -7,7 +7,7 @@ from tests.browser.look import check_axe, check_fits, shoot
 from tests.contract_runner.test_reports import EXCHANGE
 
 from gateway.contract.reports import page as write_page
-from gateway.contract.running import Report, Result
+from gateway.contract.results import Report, Result
 from gateway.contract.suite import suite_of
 
 

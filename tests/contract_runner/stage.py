@@ -7,7 +7,8 @@ from functools import cache
 from starlette.types import ASGIApp
 
 from gateway.contract.config import Config
-from gateway.contract.running import Report, Teller, run_suite
+from gateway.contract.results import Report, Teller
+from gateway.contract.running import run_suite
 from gateway.contract.suite import Role, suite_of
 
 

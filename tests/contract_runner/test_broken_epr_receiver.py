@@ -18,7 +18,7 @@ from tests.serving import serving
 
 from adapters.rio.mock import build_mock
 from gateway.contract.config import Account, Config
-from gateway.contract.running import Report
+from gateway.contract.results import Report
 from gateway.contract.suite import suite_of
 
 KEY = ECKey.generate_key("P-384", {"kid": "runner-1", "use": "sig", "alg": "ES384"})

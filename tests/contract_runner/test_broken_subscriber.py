@@ -12,7 +12,7 @@ from tests.serving import serving
 
 from adapters.subscription.mock import Notified, build_endpoint
 from gateway.contract.config import Config
-from gateway.contract.running import Report
+from gateway.contract.results import Report
 from gateway.contract.suite import suite_of
 
 AGREED = Config(headers=HEADERS)

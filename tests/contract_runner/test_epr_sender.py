@@ -14,7 +14,8 @@ from tests.contract_runner.stage import QUIET, failed, prove, read_once, told
 from tests.serving import serving
 
 from gateway.contract.config import Config
-from gateway.contract.running import Report, run_suite
+from gateway.contract.results import Report
+from gateway.contract.running import run_suite
 from gateway.security import token_request
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from tests.contract_runner.fault import Fault
 from tests.contract_runner.gateways import Served, gateway
 from tests.contract_runner.stage import failed, prove, read_once, told
 
-from gateway.contract.running import Report
+from gateway.contract.results import Report
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
 

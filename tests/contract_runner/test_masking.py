@@ -16,7 +16,7 @@ from gateway.contract.config import Account, Config
 from gateway.contract.exchange import Exchange
 from gateway.contract.masking import Mask
 from gateway.contract.reports import fhir_report, junit, page
-from gateway.contract.running import Report, Result
+from gateway.contract.results import Report, Result
 from gateway.contract.suite import suite_of
 
 WHSEC = "whsec_" + base64.b64encode(b"s" * 32).decode()

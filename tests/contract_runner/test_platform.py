@@ -21,7 +21,8 @@ from tests.serving import serving
 
 from gateway.contract import listening
 from gateway.contract.config import Config
-from gateway.contract.running import Report, Teller, run_suite
+from gateway.contract.results import Report, Teller
+from gateway.contract.running import run_suite
 
 Json = dict[str, Any]
 SECRET = "whsec_" + base64.b64encode(b"between the gateway and a platform").decode()

@@ -12,7 +12,7 @@ from gateway.contract.config import Config
 from gateway.contract.exchange import Exchange
 from gateway.contract.masking import Mask
 from gateway.contract.reports import MOST_SHOWN, fhir_report, junit, page, show, write_reports
-from gateway.contract.running import Report, Result
+from gateway.contract.results import Report, Result
 from gateway.contract.suite import suite_of
 
 EXCHANGE = Exchange(

@@ -18,7 +18,8 @@ from gateway.contract.asking import CouldNotRun
 from gateway.contract.config import Config, ConfigError, read_config
 from gateway.contract.masking import Mask, plain
 from gateway.contract.reports import HAPPENED, make_folder, write_reports
-from gateway.contract.running import Report, Result, Teller, run_suite, unforeseen_in_words
+from gateway.contract.results import Report, Result, Teller
+from gateway.contract.running import run_suite, unforeseen_in_words
 from gateway.contract.suite import ROLES, UNDER_TEST, Role, Suite, SuiteError, Test, read_suite, suite_of
 from gateway.telemetry import set_up_logging
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, StrictUndefined
 
 from gateway.contract.exchange import Exchange
 from gateway.contract.masking import Mask, plain
-from gateway.contract.running import Report, Result
+from gateway.contract.results import Report, Result
 from gateway.ids import instant, now
 
 Json = dict[str, Any]

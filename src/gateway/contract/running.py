@@ -4,11 +4,10 @@ import asyncio
 import re
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from gateway.contract.asking import Asker, CouldNotRun, dump
 from gateway.contract.config import Config
@@ -18,54 +17,15 @@ from gateway.contract.filling import CannotFill, Filling
 from gateway.contract.judging import judge
 from gateway.contract.limits import TookTooLong, within_reason
 from gateway.contract.listening import Listener, listening
-from gateway.contract.masking import Mask
+from gateway.contract.results import Report, Result, Teller
 from gateway.contract.suite import UNDER_TEST, Await, Send, Step, Suite, Test
 from gateway.ids import instant, new_id, now
 
-Verdict = Literal["pass", "fail", "skip"]
 LOOK = 0.1  # seconds between two looks whether it has become so
 
 
 class LeftOut(Exception):
     """The counterpart is free to answer so, and then nobody sees whether the rest holds; the text says what it did."""
-
-
-@dataclass
-class Result:
-    """What came of one test. `failures` are sentences; `step` counts from 1; `exchanges` is what went over the wire."""
-
-    test: Test
-    verdict: Verdict = "pass"
-    failures: list[str] = field(default_factory=list)
-    step: int = 0
-    exchanges: list[Exchange] = field(default_factory=list)
-    milliseconds: int = 0
-
-
-@dataclass
-class Report:
-    """`cut_short` says why the run ended before its end, and is empty where it did not. `mask` knows the secrets that
-    the exchanges still hold; sentences hold none."""
-
-    suite: Suite
-    target: str
-    began: str
-    results: list[Result] = field(default_factory=list)
-    cut_short: str = ""
-    mask: Mask = field(default_factory=lambda: Mask(Config()))
-
-    def count(self, verdict: Verdict) -> int:
-        return sum(one.verdict == verdict for one in self.results)
-
-
-@dataclass(frozen=True)
-class Teller:
-    """What whoever looks on is told while it runs."""
-
-    began: Callable[[Test], None]
-    ended: Callable[[Result], None]
-    cue: Callable[[str], None]
-    listening: Callable[[str], None]  # the address at which the runner is the gateway
 
 
 class Runner:

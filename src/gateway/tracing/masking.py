@@ -30,9 +30,8 @@ Json = dict[str, Any]
 Reads = Callable[[str, Any], bool]  # a path without indexes, and the value there: may it be shown?
 
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9.+-]{0,63}|[0-9]{1,18}|[0-9]{3} [A-Z][A-Za-z ]{1,20}|W/\"[0-9]{1,9}\"")
-PERSONAL = re.compile(
-    r"[A-Za-z]?[0-9]{10,13}|[A-Za-z]{1,2}[0-9][A-Za-z0-9]?[0-9][A-Za-z]{2}"
-)  # numbers of people; postcodes
+# As long as an NHS number or a telephone number, or like a postcode: no code, unless we know it.
+PERSONAL = re.compile(r"[A-Za-z]?[0-9]{10,13}|[A-Za-z]{1,2}[0-9][A-Za-z0-9]?[0-9][A-Za-z]{2}")
 LARGE = 10_000  # counts, ranks and versions are smaller; numbers of people are not
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.+Z-]{5,20}")
@@ -132,7 +131,7 @@ def mask_target(text: str) -> str:
 
 def mask_finding(element: str | None, text: str) -> tuple[str | None, str]:
     """Its element and its text. An element that nobody knows was named by the sender, and so was what stands quoted."""
-    made_up = {one for one in QUOTED.findall(text) if one not in element_names()}
+    made_up = set(QUOTED.findall(text)) - element_names()
     root, *steps = element.split(".") if element else [""]
     if root in schemas()["x-resources"]:
         made_up |= {INDEX.sub("", one) for one in steps} - element_names()
