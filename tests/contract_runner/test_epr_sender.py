@@ -128,6 +128,13 @@ class DeletesInstead(Epr):
         await self.call("DELETE", f"/FHIR/R4/ServiceRequest/{self.sent['id']}")
 
 
+class TenDigitsInAnId(Epr):
+    """Nothing is wrong with it: they are nobody's number."""
+
+    async def look_up(self) -> None:
+        await self.call("GET", "/FHIR/R4/Task?focus=ServiceRequest/01a21f20-aa93-7d4a-9f7c-e4775844935c")
+
+
 def _answered(status: int) -> Any:
     class Answered:
         status_code = status if status < 500 else 499
@@ -180,6 +187,11 @@ async def test_no_false_alarm(keys: tuple[Json, Config]) -> None:
 async def test_an_epr_is_free_to_wait_a_second_only(keys: tuple[Json, Config]) -> None:
     """The repeat is answered first, with the code duplicate."""
     report = await judged(WaitsASecond(keys[0]), keys[1].model_copy(update={"patience": 10}), "SND-08", "SND-10")
+    assert not failed(report), told(report)
+
+
+async def test_other_numbers_may_stand_in_addresses(keys: tuple[Json, Config]) -> None:
+    report = await judged(TenDigitsInAnId(keys[0]), keys[1], "SND-14")
     assert not failed(report), told(report)
 
 
