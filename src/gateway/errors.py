@@ -39,9 +39,18 @@ class Issue:
     rule: str | None = None
 
 
+_MOST_SHOWN = 64  # a name is no patient data, but it could be anything
+
+
+def shown(name: str) -> str:
+    """What a caller named, as it may stand in a path: cut short, without control characters and quotes."""
+    cut = "..." if len(name) > _MOST_SHOWN else ""
+    return "".join(sign for sign in name[:_MOST_SHOWN] if sign.isprintable() and sign != "'") + cut
+
+
 def quoted(name: str) -> str:
-    """What a caller named, as it may stand in a text: in quotes, cut short, so that it can be hidden again."""
-    return "'" + "".join(sign if sign.isprintable() and sign != "'" else " " for sign in name[:60]) + "'"
+    """The same in a text: in quotes, so that it can be hidden again."""
+    return f"'{shown(name)}'"
 
 
 class GatewayError(Exception):

@@ -5,10 +5,9 @@ How an answer's own value must be is in answer_values.py, which items are enable
 
 from collections.abc import Callable, Iterator
 
-from gateway.errors import Issue
+from gateway.errors import Issue, quoted
 from gateway.validation.answer_values import Options, extension_values, limits, options_of, value_faults
 from gateway.validation.enablement import Given, Way, enabled, objects
-from gateway.validation.reading import shown
 from gateway.validation.references import contained, entries
 from gateway.validation.schema import Json
 
@@ -129,7 +128,7 @@ class _Reading:
 
     def _missing(self, question: Json, kind: str, found: list[tuple[str, Json]], place: str) -> Iterator[Issue]:
         """What an enabled item of a complete response lacks."""
-        named = f"the item '{shown(str(question.get('linkId')))}' of the Questionnaire"
+        named = f"the item {quoted(str(question.get('linkId')))} of the Questionnaire"
         at = found[0][0] if found else place
         part = "item" if kind == "group" else "answer"
         count = sum(len(objects(item, part)) if part == "answer" else bool(item.get(part)) for _, item in found)

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
-from gateway.errors import Issue
+from gateway.errors import Issue, quoted, shown
 from gateway.validation.answers import Lookup, questionnaire_of, unanswered
-from gateway.validation.reading import shown
 from gateway.validation.references import contained, contained_faults, entry_types, misled
 from gateway.validation.rules import broken
 from gateway.validation.schema import SUPPORTED, Json, schemas
@@ -102,7 +101,7 @@ def _refused(resource: Json, *, inside: bool) -> Issue | None:
         if meant
         else "See https://hl7.org/fhir/R4/resourcelist.html."
     )
-    return Issue("structure", f"'{shown(named)}' is no FHIR R4 resource type. {hint}")
+    return Issue("structure", f"{quoted(named)} is no FHIR R4 resource type. {hint}")
 
 
 def _is_stu3(resource: Json) -> bool:

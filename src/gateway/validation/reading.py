@@ -7,11 +7,10 @@ from typing import Any
 import jiter
 import orjson
 
-from gateway.errors import Unreadable
+from gateway.errors import Unreadable, quoted
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _ESCAPED = re.compile(rb"\\u00[01]")  # JSON lets control characters in by their escapes only
-_KEY_SHOWN = 64  # a key is no patient data, but it could be anything
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -69,19 +68,12 @@ def _large_as_decimal(value: Any) -> Any:
     return Decimal(value) if isinstance(value, int) and value.bit_length() > 63 else value
 
 
-def shown(key: str) -> str:
-    """A key as it may stand in an error text: cut short, without control characters."""
-    return "".join(each for each in key[:_KEY_SHOWN] if each.isprintable() and each != "'") + (
-        "..." if len(key) > _KEY_SHOWN else ""
-    )
-
-
 def _teach(message: str) -> str:
     """jiter's message without what it quotes from the body, except the name of a duplicate key."""
     where = re.search(r" at (line \d+ column \d+)$", message)
     place = f" at {where[1]}" if where else ""
     if duplicate := re.search(r'duplicate key "(.*)"', message, re.DOTALL):
-        return f"The key '{shown(duplicate[1])}' stands twice in one object{place}. Send each element once."
+        return f"The key {quoted(duplicate[1])} stands twice in one object{place}. Send each element once."
     if "surrogate" in message or "hex escape" in message:
         return f"A \\u escape{place} is incomplete or half a surrogate pair. Send characters as UTF-8."
     if "recursion" in message:

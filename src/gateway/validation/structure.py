@@ -8,8 +8,7 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from gateway.errors import Issue
-from gateway.validation.reading import shown
+from gateway.errors import Issue, quoted, shown
 from gateway.validation.schema import Json, schemas
 from gateway.validation.survey import ELE_1, Path
 
@@ -102,7 +101,7 @@ def _explain(error: jsonschema_rs.ValidationError, root: str) -> Iterator[Issue]
             yield _required(element, name)
         case Kind.AdditionalProperties(names):
             for name in names[:MOST]:
-                text = f"{element} has no element '{shown(name)}' in FHIR R4. Remove it, or send it as an extension."
+                text = f"{element} has no element {quoted(name)} in FHIR R4. Remove it, or send it as an extension."
                 yield Issue("structure", text, f"{element}.{shown(name)}")
         case Kind.AnyOf(context):
             yield from _explain_any_of(context, notes, element, root)
