@@ -16,20 +16,21 @@ async def open_page(scene: Scene, page: Page, tmp_path: Any) -> None:
     await page.wait_for_timeout(500)  # until the stream stands
 
 
-async def test_a_link_workers_action_is_seen_within_a_second_without_a_reload(
+async def test_a_link_workers_action_is_seen_at_once_without_a_reload(
     scene: Scene, page: Page, tmp_path: Any
 ) -> None:
     task = refer(scene)
     move(scene, task, "received", "accepted")
     await open_page(scene, page, tmp_path)
     await page.evaluate("window.here = true")
+    await page.route("**/state", lambda route: route.abort())  # nobody asks: it is told
     details = page.locator("#live details").first
     await details.locator("summary").first.click()
     name = await details.locator("summary").first.inner_text()
     started = time.monotonic()
 
     move(scene, task, "allocated", advisor=PRIYA)
-    await expect(page.locator("#live").get_by_text("Priya Nadar").first).to_be_visible(timeout=2000)
+    await expect(page.locator("#live").get_by_text("Priya Nadar").first).to_be_visible()
 
     print(f"seen after {time.monotonic() - started:.3f} s")
     assert await page.evaluate("window.here")
@@ -57,7 +58,7 @@ async def test_nothing_is_replaced_under_the_hands_of_somebody_who_writes(
 
     await field.fill("")
     await field.blur()
-    await expect(page.get_by_role("status").first).to_contain_text("Updated at", timeout=4000)
+    await expect(page.get_by_role("status").first).to_contain_text("Updated at")
     await expect(page.locator("#live").get_by_text("Accepted by").first).to_be_visible()
 
 
@@ -86,5 +87,5 @@ async def test_another_person_opened_elsewhere_closes_the_page(scene: Scene, pag
     await open_page(scene, page, tmp_path)
     await page.request.get(launch(scene, tmp_path, patient="0045678"))
 
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Another person's record was opened", timeout=3000)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Another person's record was opened")
     await expect(page.get_by_text("Harrow")).to_have_count(0)

@@ -137,7 +137,7 @@ async def test_the_log_says_nothing_of_the_person(hooks: Hooks, capsys: pytest.C
 
     assert logged.count("route=/cds-services/{id}") == 4
     assert "no active team" in logged
-    for secret in ("Harrow", "9992047186", ID, "1971", "Quayside"):
+    for secret in ("Harrow", "9992047186", ID, "1971-06", "Quayside"):
         assert secret not in logged
 
 

@@ -75,7 +75,7 @@ class IgnoresModifiers(OfTransactions):
 class KeepsTheLastOfTwo(OfTransactions):
     async def take(self, asked: Call) -> Answered:
         twice = asked.body.count(b"birthDate") > 1
-        return await self.ask(asked.saying(asked.json) if twice and b"1917" in asked.body else asked)
+        return await self.ask(asked.saying(asked.json) if twice and b'"1917' in asked.body else asked)
 
 
 class RefersNobody(OfTransactions):

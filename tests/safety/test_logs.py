@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.app import referral_bundle, resource_of, start
 
-SECRETS = ("Harrow", "Margaret", "9992047186", "0012345", "1971", "Quayside")
+SECRETS = ("Harrow", "Margaret", "9992047186", "0012345", "1971-06", "Quayside")
 
 
 @pytest.mark.parametrize("refused", [False, True])

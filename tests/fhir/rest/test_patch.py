@@ -118,7 +118,7 @@ async def test_r11_what_cannot_be_done_changes_nothing(gateway: Running, name: s
 
     assert answer.status_code == 422, answer.text
     assert (code, place) in issues_of(answer)
-    assert "1971" not in answer.text
+    assert "1971-06" not in answer.text
     assert await read(gateway, kept) == kept
 
 

@@ -13,15 +13,15 @@ Values = dict[str, Any]
 
 
 async def test_fault_slow(rio: Rio, add_note: Any) -> None:
-    await rio.script({"operations": "AddProgressNote", "fault": "slow", "seconds": 0.3, "times": 1})
+    await rio.script({"operations": "AddProgressNote", "fault": "slow", "seconds": 2, "times": 1})
     started = time.monotonic()
 
     slow = asyncio.create_task(add_note())
     await rio.call("GetTeams")
-    others = time.monotonic() - started
+    assert not slow.done()  # one slow call holds up no other
     await slow
 
-    assert others < 0.3 <= time.monotonic() - started  # one slow call holds up no other
+    assert time.monotonic() - started >= 2
     assert len(await rio.texts()) == 1
 
 
@@ -82,14 +82,14 @@ async def test_fault_http_error(rio: Rio, add_note: Any, status: int, committed:
 
 
 async def test_fault_downtime(rio: Rio, add_note: Any) -> None:
-    await rio.script({"operations": "any", "fault": "downtime", "until_second": 0.5, "retry_after": 1})
+    await rio.script({"operations": "any", "fault": "downtime", "until_second": 2, "retry_after": 1})
 
     with pytest.raises(TransportError) as caught:
         await add_note()
     assert (caught.value.status_code, b"<h1>Planned maintenance" in caught.value.content) == (503, True)
     assert (await rio.put_task()).headers["retry-after"] == "1"
 
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2.1)
     await add_note()
     assert len(await rio.effects()) == 1
 
@@ -103,4 +103,3 @@ async def test_fault_batch_storm(rio: Rio) -> None:
         took.append(time.monotonic() - started)
 
     assert max(took) - min(took) > 0.01  # now fast, now slow
-    assert max(took) < 1
