@@ -105,10 +105,8 @@ def _add_doors(app: FastAPI, settings: Settings) -> None:
     add_status_routes(app)
     add_metrics_route(app, token_secret(settings.metrics_token_file or _beside(settings.token_secret_file)))
     add_fhir_routes(app)
-    app.include_router(router)
-    app.include_router(identity.router)
-    app.include_router(operations.router)
-    app.include_router(traces.router)
+    for door in (router, identity.router, operations.router, traces.router):
+        app.router.routes.extend(door.routes)  # as they are: `include_router` makes each anew for each app, in 2 ms
 
 
 def _add_pages(app: FastAPI) -> None:
