@@ -1,6 +1,6 @@
 """An app on a real port, in this process."""
 
-import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,20 +10,23 @@ from starlette.types import ASGIApp
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
-    """Its address. `options` are uvicorn's: without lifespan="on" the app is not told of its start and end."""
+async def serving(app: ASGIApp, *doors: socket.socket, **options: Any) -> AsyncIterator[str]:
+    """Its address: at `doors`, or at a free port. `options` are uvicorn's: without lifespan="on" the app is not told of
+    its start and end."""
     chosen: dict[str, Any] = {
         "lifespan": "off",
         "log_level": "critical",
         "ws": "none",
         "timeout_graceful_shutdown": 2,
     } | options
-    server = uvicorn.Server(uvicorn.Config(app, port=0, **chosen))
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
+    config = uvicorn.Config(app, port=0, **chosen)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup([*doors] or None)  # and no `serve`, which looks ten times a second whether it should stop
+    await server.on_tick(0)
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
+        scheme = "https" if config.is_ssl else "http"
+        yield f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:  # a test that fails leaves no open socket behind, which the next ones would be blamed for
+        await server.shutdown([*doors])

@@ -16,9 +16,7 @@ async def open_page(scene: Scene, page: Page, tmp_path: Any) -> None:
     await page.wait_for_timeout(500)  # until the stream stands
 
 
-async def test_a_link_workers_action_is_seen_at_once_without_a_reload(
-    scene: Scene, page: Page, tmp_path: Any
-) -> None:
+async def test_a_link_workers_action_is_seen_at_once_without_a_reload(scene: Scene, page: Page, tmp_path: Any) -> None:
     task = refer(scene)
     move(scene, task, "received", "accepted")
     await open_page(scene, page, tmp_path)

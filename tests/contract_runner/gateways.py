@@ -1,14 +1,13 @@
 """The real gateway on a real port, with room in front of it for what makes it a broken one."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.serving import serving
 
 from gateway.app import build_app
 from gateway.contract.config import Account, Config
@@ -60,15 +59,8 @@ async def gateway(folder: Path) -> AsyncIterator[Served]:
         if one.id == "demo-epr":
             accounts["expired"] = Account(token=late.issue(caller))
     served = Served(app, f"{url}/FHIR/R4", Config(clients=accounts), app)
-    config = uvicorn.Config(served, log_level="critical", ws="none", lifespan="off", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve(sockets=[line]))
-    while not server.started and not running.done():  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
     try:
-        yield served
+        async with serving(served, line):
+            yield served
     finally:
-        server.should_exit = True
-        await running
-        line.close()
         await app.state.gateway.store.close()

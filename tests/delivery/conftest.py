@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
+from tests.serving import serving
 
 from adapters.ports import Adapter
 from adapters.rio.mock import build_mock
@@ -75,22 +75,14 @@ class Epr:
 
 
 @asynccontextmanager
-async def serving(mock: FastAPI) -> AsyncIterator[Epr]:
-    config = uvicorn.Config(mock, port=0, log_level="critical", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        yield Epr(f"http://127.0.0.1:{port}/FHIR/R4", client)
-    server.should_exit = True
-    await running
+async def epr_of(mock: FastAPI) -> AsyncIterator[Epr]:
+    async with serving(mock) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        yield Epr(f"{url}/FHIR/R4", client)
 
 
 @pytest.fixture
 async def epr(secret: str) -> AsyncIterator[Epr]:
-    async with serving(build_mock(secret)) as epr:
+    async with epr_of(build_mock(secret)) as epr:
         yield epr
 
 

@@ -13,7 +13,7 @@ import pytest
 from joserfc.jwk import ECKey, KeySet
 from standardwebhooks import Webhook
 from tests.certificates import certificate
-from tests.mock_rio.rio import served
+from tests.serving import serving
 
 import adapters.rio
 from adapters.rio.mock import build_mock
@@ -272,7 +272,7 @@ async def test_r12_where_certificates_are_asked_for_none_is_refused(
     ours, theirs = certificate(tmp_path, "epr"), certificate(tmp_path, "gateway")
     tls: dict[str, Any] = {"ssl_certfile": ours[0], "ssl_keyfile": ours[1]}
     tls |= {"ssl_ca_certs": str(theirs[0]), "ssl_cert_reqs": ssl.CERT_OPTIONAL}
-    async with served(build_mock(secret, mutual=True), **tls) as url:
+    async with serving(build_mock(secret, mutual=True), **tls) as url:
         for shown, status in ((None, 403), (theirs, 200)):
             known = ssl.create_default_context(cafile=ours[0])
             if shown:

@@ -15,7 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from starlette.applications import Starlette
 from starlette.routing import Route
-from tests.delivery.conftest import serving
+from tests.delivery.conftest import epr_of
 from tests.delivery.neighbours import Asked, answer, neighbour
 
 from adapters.ports import Update
@@ -227,7 +227,7 @@ async def test_the_mock_epr_takes_updates_with_token_version_and_provenance(
 ) -> None:
     """Client and mock agree on all that may be agreed, through lost answers."""
     mock = build_mock(secret, jwks=KeySet([KEY]))
-    async with serving(mock) as epr:
+    async with epr_of(mock) as epr:
         office = {
             "token_url": f"{epr.url.removesuffix('/FHIR/R4')}/oauth2/token",
             "client_id": "gateway",

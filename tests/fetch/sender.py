@@ -80,8 +80,8 @@ class Sender:
         return found
 
 
-async def build_sender(running: Running, held: Held, port: int, **registered: Any) -> Sender:
-    usual = {"base_url": f"http://127.0.0.1:{port}/FHIR/R4", "authorization": SECRET, "private": True}
+async def build_sender(running: Running, held: Held, url: str, **registered: Any) -> Sender:
+    usual = {"base_url": f"{url}/FHIR/R4", "authorization": SECRET, "private": True}
     server = FhirServer.model_validate(usual | registered)
     base = server.base_url
     parties = demo_parties(running.app.state.gateway.settings.token_secret_file.parent / "keys")

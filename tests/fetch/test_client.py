@@ -3,12 +3,13 @@
 import datetime
 import ssl
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.fetch.serving import serving
+from tests.serving import serving
 
 from adapters.http import tls_context
 from adapters.source import client
@@ -65,7 +66,8 @@ async def test_the_name_is_looked_up_once_and_the_connection_goes_to_what_was_fo
     key, cert = certificate(tmp_path, "epr.example")
     held = Held()
     held.keep(PATIENT)
-    async with serving(build_mock(held), ssl_keyfile=key, ssl_certfile=cert) as port:
+    async with serving(build_mock(held), ssl_keyfile=key, ssl_certfile=cert) as url:
+        port = urlsplit(url).port
         server = Server(f"https://epr.example:{port}/FHIR/R4")
         bodies = await read(server, tls_context(authority=cert), times=3)
 
@@ -77,9 +79,10 @@ async def test_the_name_is_looked_up_once_and_the_connection_goes_to_what_was_fo
 async def test_a_server_with_the_certificate_of_another_is_not_read_from(tmp_path: Path, looked_up: list[str]) -> None:
     key, cert = certificate(tmp_path, "another.example")
     held = Held()
-    async with serving(build_mock(held), ssl_keyfile=key, ssl_certfile=cert) as port:
+    async with serving(build_mock(held), ssl_keyfile=key, ssl_certfile=cert) as url:
+        server = Server(f"https://epr.example:{urlsplit(url).port}/FHIR/R4", "Bearer secret")
         with pytest.raises(NotFetched, match="it cannot be connected to"):
-            await read(Server(f"https://epr.example:{port}/FHIR/R4", "Bearer secret"), tls_context(authority=cert))
+            await read(server, tls_context(authority=cert))
 
     assert looked_up
     assert held.asked == []

@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from tests.app import Json, Running, start
-from tests.fetch.serving import serving
 from tests.launch.launcher import Window
+from tests.serving import serving
 
 from gateway.demo.parties import demo_parties
 from gateway.parties import read_parties, register
@@ -147,8 +147,7 @@ class Launched:
 
 @asynccontextmanager
 async def launched_from(epr: SmartEpr, database_url: str, folder: Path) -> AsyncIterator[Launched]:
-    async with serving(epr.app()) as port:  # type: ignore[arg-type]  # any ASGI application
-        epr.base = f"http://127.0.0.1:{port}"
+    async with serving(epr.app()) as epr.base:
         running = await start(database_url, folder)
         document = orjson.loads(demo_parties(folder / "keys").model_dump_json())
         [registered] = document["organisations"][0]["eprs"]

@@ -14,9 +14,9 @@ import pytest
 from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import select
 from tests.app import Running, start
-from tests.fetch.serving import serving
 from tests.mock_rio.face.launching import PETROV, frame_of
 from tests.rio.story import SECRET
+from tests.serving import serving
 
 from adapters.rio.mock import App, build_mock, load_key
 from adapters.rio.mock.smart import new_key
@@ -59,11 +59,10 @@ async def opened_by_the_mock(
 ) -> AsyncIterator[Trust]:
     """`registered` is the gateway's key at the mock, `key_file` what it signs with: neither for a public client."""
     running = await start(database_url, folder)
-    async with serving(running.app) as port:
-        gateway = running.app.state.gateway.settings.base_url = f"http://127.0.0.1:{port}"
+    async with serving(running.app) as gateway:
+        running.app.state.gateway.settings.base_url = gateway
         face = App(gateway=gateway, keys=KeySet([registered]) if registered else None)
-        async with serving(build_mock(SECRET, face=face, key=load_key(folder / "keys" / f"{MOCK}.json"))) as rio_port:
-            rio = f"http://127.0.0.1:{rio_port}"
+        async with serving(build_mock(SECRET, face=face, key=load_key(folder / "keys" / f"{MOCK}.json"))) as rio:
             parties = demo_parties(folder / "keys", f"{rio}/FHIR/R4", f"{rio}/API/4.0")
             document = orjson.loads(parties.model_dump_json())
             document["organisations"][0]["eprs"][0]["key_file"] = str(key_file) if key_file else None

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from tests.app import BASE, Running, start
+from tests.serving import serving
 from tests.web.conftest import Page, Web, with_eprs
 
 from gateway.app import build_app
@@ -87,18 +87,14 @@ def _cookie(page: Page) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[Served]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="on", ws="none"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
-    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+async def page_server(app: FastAPI) -> AsyncIterator[Served]:
     limits = httpx.Limits(max_connections=1000)
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, limits=limits) as client:
+    async with (
+        serving(app, lifespan="on", timeout_graceful_shutdown=None) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, limits=limits) as client,
+    ):
         yield Served(app, url, client)
-        app.state.open_pages.close()  # as a signal would: `should_exit` alone waits for all streams
-        server.should_exit = True
-        await running
+        app.state.open_pages.close()  # as a signal would: without it the end waits for all streams
 
 
 @dataclass
@@ -116,8 +112,8 @@ async def two(database_url: str, tmp_path: Path) -> AsyncIterator[Two]:
     await with_eprs(running, tmp_path)
     other = build_app(_settings(database_url, tmp_path))
     async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(serving(running.app))
-        second = await stack.enter_async_context(serving(other))
+        first = await stack.enter_async_context(page_server(running.app))
+        second = await stack.enter_async_context(page_server(other))
         await asyncio.sleep(0.2)  # until both listen
         yield Two(Web(running, tmp_path), first, second)
         await running.http.aclose()
@@ -128,4 +124,4 @@ def _settings(database_url: str, folder: Path, **changed: Any) -> Settings:
     return Settings(database_url=database_url, **(given | changed))
 
 
-__all__ = ["Event", "Running", "Served", "Stream", "Two", "serving"]
+__all__ = ["Event", "Running", "Served", "Stream", "Two"]

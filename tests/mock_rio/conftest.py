@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.mock_rio.rio import MAGGIE, SECRET, Rio, Serve, served
+from tests.mock_rio.rio import MAGGIE, SECRET, Rio, Serve
+from tests.serving import serving
 
 from adapters.rio.mock import build_mock
 
@@ -18,7 +19,7 @@ def serve() -> Serve:
     @asynccontextmanager
     async def run(**options: Any) -> AsyncIterator[Rio]:
         async with (
-            served(build_mock(SECRET, **options)) as url,
+            serving(build_mock(SECRET, **options)) as url,
             httpx.AsyncClient(trust_env=False, timeout=5) as client,
         ):
             yield Rio(url, client)

@@ -1,8 +1,7 @@
 """The mock RiO as a caller sees it: by zeep, which knows nothing of how the mock reads and writes SOAP."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -11,10 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 import yaml
 import zeep
-from fastapi import FastAPI
 from standardwebhooks import Webhook
 from zeep.exceptions import Fault
 from zeep.proxy import AsyncServiceProxy
@@ -115,22 +112,6 @@ class Rio:
 def code_of(fault: Fault) -> str:
     code: str = fault.detail.findtext(f".//{{{NAMESPACE}}}Code")
     return code
-
-
-@asynccontextmanager
-async def served(app: FastAPI, **options: Any) -> AsyncIterator[str]:
-    """The app's address while it runs on a port of its own."""
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", **options)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
-    scheme = "https" if options.get("ssl_certfile") else "http"
-    try:
-        yield f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:  # a test that fails leaves no open socket behind, which the next ones would be blamed for
-        server.should_exit = True
-        await serving
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Rio]]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import uvicorn
 from tests.app import Running
 from tests.cds_hooks.calling import claims, sign
+from tests.serving import serving
 from tools.contract.stage import set_stage
 
 from gateway.app import build_app
@@ -87,13 +87,8 @@ async def _serve(
     for client in parties.clients:
         caller = Caller(client.id, client.organisation, client.role, frozenset(client.scopes), frozenset(client.hubs))
         stage.tokens[client.id] = app.state.gatekeeper.issue(caller)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="none"))
-    serving = asyncio.create_task(server.serve(sockets=[door]))
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
-    ready.set()
-    while not stop.is_set():  # noqa: ASYNC110 - the event is a thread's
-        await asyncio.sleep(0.05)
-    server.should_exit = True
-    await serving
+    async with serving(app, door):
+        ready.set()
+        while not stop.is_set():  # noqa: ASYNC110 - the event is a thread's
+            await asyncio.sleep(0.05)
     await app.state.gateway.store.close()

@@ -13,7 +13,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.fetch.serving import serving
+from tests.serving import serving
 
 from adapters.ports import Answer, Update
 from mappings.to_task import task_from
@@ -115,10 +115,8 @@ async def running(app: FastAPI) -> AsyncIterator[Rio]:
     """The mock on a real port, with its calls counted."""
     asked: Counter[str] = Counter()
     app.add_middleware(Counting, asked=asked)
-    async with serving(app) as port:
-        url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            yield Rio(f"{url}/API/4.0", client, asked)
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        yield Rio(f"{url}/API/4.0", client, asked)
 
 
 def undelivered(answer: Answer) -> str:

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import FastAPI, Response
-from tests.fetch.serving import serving
 from tests.rio.story import Story
+from tests.serving import serving
 
 from adapters.rio.adapter import RioRecord
 
@@ -35,8 +35,8 @@ async def hostile(story: Story) -> AsyncIterator[Response]:
             answer.body, answer.status_code, dict(answer.headers) | {"content-length": str(len(answer.body))}
         )
 
-    async with serving(app) as port:
-        story.url = f"http://127.0.0.1:{port}/API/4.0"
+    async with serving(app) as url:
+        story.url = f"{url}/API/4.0"
         yield answer
 
 

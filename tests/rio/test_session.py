@@ -10,8 +10,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.fetch.serving import serving
 from tests.rio.story import SECRET, Rio, Story, running, undelivered
+from tests.serving import serving
 
 from adapters.rio.adapter import RioRecord
 from adapters.rio.mock import build_mock
@@ -139,8 +139,8 @@ async def test_over_mutual_tls_it_is_known_by_its_certificate(adapter: RioRecord
         "ssl_keyfile": tmp_path / "localhost.key",
         "ssl_ca_certs": str(tmp_path / "authority.pem"),
     }
-    async with serving(build_mock(SECRET), **server, ssl_cert_reqs=ssl.CERT_REQUIRED) as port:
-        story.url = f"https://localhost:{port}/API/4.0"
+    async with serving(build_mock(SECRET), **server, ssl_cert_reqs=ssl.CERT_REQUIRED) as url:
+        story.url = f"{url.replace('127.0.0.1', 'localhost')}/API/4.0"
         for tls, delivered in ((authority | ours, True), (authority, False), (ours, False)):
             story.options |= {"tls": tls}
             assert (await adapter.send(story.tell("submitted"))).delivered is delivered

@@ -6,10 +6,10 @@ import stat
 from pathlib import Path
 
 import pytest
-import uvicorn
 from joserfc.jwk import import_key
 from starlette.applications import Starlette
 from starlette.routing import Route
+from tests.serving import serving
 
 from gateway.demo.parties import demo_parties, private_key
 from gateway.parties import Directory, register
@@ -48,16 +48,11 @@ async def test_a_demo_client_gets_its_token(store: Store, tmp_path: Path) -> Non
         gatekeeper = Gatekeeper("a secret of the tests, forty characters..", base_url)
         endpoint = token_endpoint(store, Directory(store), gatekeeper)
         app = Starlette(routes=[Route("/oauth2/token", endpoint, methods=["POST"])])
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
+        async with serving(app, listening):
             key = private_key("demo-epr", tmp_path)
             answer = await asyncio.to_thread(fetch_token, base_url, "demo-epr", key, "system/Task.rs")
             with pytest.raises(PermissionError, match="invalid_client"):
                 await asyncio.to_thread(fetch_token, base_url, "demo-platform", key)
-        finally:
-            server.should_exit = True
-            await serving
 
     caller = gatekeeper.caller(f"Bearer {answer['access_token']}")
     assert (caller.client_id, caller.organisation) == ("demo-epr", "XND01")

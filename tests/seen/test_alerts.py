@@ -10,7 +10,6 @@ from email.message import EmailMessage, Message
 from typing import Any
 
 import pytest
-import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 from tests.seen.conftest import RECORD, Seen
+from tests.serving import serving
 
 from gateway import watching
 from gateway.alerting import Alarm
@@ -72,15 +72,10 @@ async def desk() -> AsyncIterator[Desk]:
     mail = await asyncio.get_running_loop().create_server(lambda: SMTP(desk), "127.0.0.1", 0)
     desk.smtp_url = f"smtp://127.0.0.1:{mail.sockets[0].getsockname()[1]}"
     app = Starlette(routes=[Route("/alerts", desk.hook, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
-    desk.webhook_url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/alerts"
-    yield desk
+    async with serving(app) as url:
+        desk.webhook_url = f"{url}/alerts"
+        yield desk
     mail.close()
-    server.should_exit = True
-    await serving
 
 
 Told = Callable[..., Settings]

@@ -1,12 +1,11 @@
 """A gateway whose clients may subscribe, and an endpoint on a real port to be told at."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from tests.app import start
+from tests.serving import serving
 from tests.subscriptions.hooks import QUICK, Endpoint, Subscribing
 
 from adapters.subscription.mock import Notified, build_endpoint
@@ -15,15 +14,8 @@ from adapters.subscription.mock import Notified, build_endpoint
 @pytest.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
     notified = Notified()
-    config = uvicorn.Config(build_endpoint(notified), port=0, log_level="critical", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - it offers nothing to wait for
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Endpoint(f"http://127.0.0.1:{port}/hooks/tasks", notified)
-    server.should_exit = True
-    await serving
+    async with serving(build_endpoint(notified)) as url:
+        yield Endpoint(f"{url}/hooks/tasks", notified)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from tests.app import Json, reference_in
-from tests.fetch.serving import serving
+from tests.serving import serving
 from tests.web.conftest import SCOPES, Page, Web, with_eprs
 
 from gateway.validation import check
@@ -39,8 +39,8 @@ class Record:
 async def record(web: Web) -> AsyncIterator[Record]:
     record, app = Record(), FastAPI()
     app.add_route("/FHIR/R4/DocumentReference", record.take, methods=["POST"])
-    async with serving(app) as port:
-        await with_eprs(web.running, web.folder, f"http://127.0.0.1:{port}/FHIR/R4")
+    async with serving(app) as url:
+        await with_eprs(web.running, web.folder, f"{url}/FHIR/R4")
         yield record
 
 

@@ -14,7 +14,8 @@ from fastapi.responses import JSONResponse
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from tests.mock_rio.face.launching import PETROV, Launching, frame_of, query_of
-from tests.mock_rio.rio import Rio, Serve, served
+from tests.mock_rio.rio import Rio, Serve
+from tests.serving import serving
 
 from adapters.rio.mock import App
 from adapters.rio.mock.smart import new_key
@@ -82,7 +83,7 @@ def key() -> ECKey:
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     gateway = Gateway()
-    async with served(gateway.app()) as gateway.url:
+    async with serving(gateway.app()) as gateway.url:
         gateway.cards = {"cards": [card(gateway)]}
         yield gateway
 
@@ -249,7 +250,7 @@ async def test_the_record_opens_in_time_when_the_gateway_does_not_answer(rio: Ri
 @asynccontextmanager
 async def nobody_there() -> AsyncIterator[str]:
     """An address where somebody was a moment ago."""
-    async with served(FastAPI()) as url:
+    async with serving(FastAPI()) as url:
         pass
     yield url
 
