@@ -14,7 +14,7 @@ from tests.browser.stage import Scene, play
 from tests.browser.watch import Watch
 
 NAMES = [os.environ.get("GATEWAY_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
-expect.set_options(timeout=15_000)  # a busy machine takes its time
+expect.set_options(timeout=30_000)  # a busy machine takes its time
 ABSENT = "Chromium is absent: apt-get install chromium, or say with GATEWAY_CHROMIUM where it is"
 
 
@@ -49,7 +49,7 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(
         viewport={"width": DESKTOP[0], "height": DESKTOP[1]}, locale="en-GB", timezone_id="Europe/London"
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     watch = Watch(context)
     yield context
     await context.close()
@@ -65,7 +65,7 @@ async def page(context: BrowserContext) -> Page:
 async def plain(browser: Browser) -> AsyncIterator[Page]:
     """A page in a browser without script."""
     context = await browser.new_context(java_script_enabled=False, locale="en-GB")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     yield await context.new_page()
     await context.close()
 

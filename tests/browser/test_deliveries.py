@@ -25,7 +25,7 @@ async def refer(scene: Scene, **changed: Any) -> str:
     store = Store(scene.database_url, 1)
     mine = (delivery.c.referral_id == task["id"]) & (delivery.c.destination_id == RECORD)
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while True:  # the worker must have done with it
             async with store.reading() as connection:
                 state = (await connection.execute(select(delivery.c.state).where(mine))).scalar_one()

@@ -39,7 +39,7 @@ async def lose_last(scene: Scene, reference: str) -> None:
     store = Store(scene.database_url, 1)
     mine = delivery.c.destination_id == RECORD
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while True:
             async with store.reading() as connection:
                 states = set((await connection.execute(select(delivery.c.state).where(mine))).scalars())

@@ -76,7 +76,7 @@ class Epr:
 
 @asynccontextmanager
 async def epr_of(mock: FastAPI) -> AsyncIterator[Epr]:
-    async with serving(mock) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with serving(mock) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
         yield Epr(f"{url}/FHIR/R4", client)
 
 
@@ -244,7 +244,7 @@ def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
     """Waits until something holds; fails when it never does."""
 
     async def wait(holds: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await holds():  # noqa: ASYNC110 - what holds is in a database or another server
                 await asyncio.sleep(0.01)
 

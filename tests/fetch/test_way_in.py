@@ -114,7 +114,7 @@ async def test_the_worker_fetches_as_soon_as_the_task_is_there(sender: Sender) -
     stop = asyncio.Event()
     worker = asyncio.create_task(work(sender.gateway, stop))
     await sender.send()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await sender.referrals():  # noqa: ASYNC110 - what it waits for is in the database
             await asyncio.sleep(0.01)
     stop.set()

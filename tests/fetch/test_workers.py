@@ -29,7 +29,7 @@ async def test_two_workers_make_one_referral_of_each_request(sender: Sender) -> 
     tasks = await many(sender, 6)
     stop = asyncio.Event()
     workers = [asyncio.create_task(run(sender.gateway, stop)) for _ in range(2)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await sender.running.count(referral) < len(tasks):  # noqa: ASYNC110 - it is in the database
             await asyncio.sleep(0.02)
     stop.set()

@@ -62,13 +62,13 @@ class Engine:
         return read(await self.answer())
 
     async def answer(self) -> bytes:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             block = await self.reader.readuntil(b"\x1c\r")
         assert block[:1] == b"\x0b"
         return block[1:-2]
 
     async def is_closed(self) -> bool:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.reader.read() == b""
 
 

@@ -36,7 +36,7 @@ class Trust:
     @asynccontextmanager
     async def browser(self, user: str = "amara.osei") -> AsyncIterator[httpx.AsyncClient]:
         """Signed in at the mock. It keeps cookies and follows redirects."""
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as http:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=True, timeout=30) as http:
             signed_in = await http.post(f"{self.rio}/sign-in", data={"name": user, "password": "demo"})
             assert signed_in.status_code == 200
             yield http
@@ -145,7 +145,7 @@ async def test_a_team_that_is_not_active_gets_no_further(trust: Trust) -> None:
 async def test_who_is_not_signed_in_at_the_mock_gets_nowhere(trust: Trust) -> None:
     async with trust.browser() as http:
         record = await http.get(f"{trust.rio}/clients/{PETROV}/social-prescribing")
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as stranger:
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=True, timeout=30) as stranger:
         page = await stranger.get(frame_of(record.text))
 
     assert (page.status_code, page.text) == (401, "Sign in to the record system first.")

@@ -33,7 +33,7 @@ class Stream:
         self._lines = lines
         self.headers = answer.headers
 
-    async def next(self, *names: str, seconds: float = 20) -> Event:
+    async def next(self, *names: str, seconds: float = 60) -> Event:
         """The next event of one of these names; of any, when none is named. Fails when the stream ends before."""
         async with asyncio.timeout(seconds):
             while True:
@@ -41,7 +41,7 @@ class Stream:
                 if not names or name in names:
                     return Event(name, id_, time.monotonic())
 
-    async def rest(self, seconds: float = 20) -> list[str]:
+    async def rest(self, seconds: float = 60) -> list[str]:
         """The names of all that still comes, once the stream has ended."""
         names = []
         async with asyncio.timeout(seconds):

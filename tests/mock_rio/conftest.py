@@ -20,7 +20,7 @@ def serve() -> Serve:
     async def run(**options: Any) -> AsyncIterator[Rio]:
         async with (
             serving(build_mock(SECRET, **options)) as url,
-            httpx.AsyncClient(trust_env=False, timeout=5) as client,
+            httpx.AsyncClient(trust_env=False, timeout=30) as client,
         ):
             yield Rio(url, client)
 

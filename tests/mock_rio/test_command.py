@@ -51,7 +51,7 @@ async def test_what_was_answered_survives_a_kill(
     start: Start, port: int, tmp_path: Path, note: dict[str, object]
 ) -> None:
     process = start("--store", str(tmp_path / "rio.db"))
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         rio = Rio(f"http://127.0.0.1:{port}", client)
         await rio.authenticate()
         for _ in range(20):
@@ -61,7 +61,7 @@ async def test_what_was_answered_survives_a_kill(
 
     start("--store", str(tmp_path / "rio.db"))
 
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         rio = Rio(f"http://127.0.0.1:{port}", client, token=rio.token)
         assert await rio.refused("GetTeams") == "SESSION_EXPIRED"  # sessions do not survive
         await rio.authenticate()

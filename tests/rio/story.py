@@ -115,7 +115,7 @@ async def running(app: FastAPI) -> AsyncIterator[Rio]:
     """The mock on a real port, with its calls counted."""
     asked: Counter[str] = Counter()
     app.add_middleware(Counting, asked=asked)
-    async with serving(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
         yield Rio(f"{url}/API/4.0", client, asked)
 
 

@@ -150,7 +150,7 @@ def running(folder: Path, most: int = 200, *, local: bool = True) -> Iterator[Sa
             assert not thread.is_alive()
 
 
-def wait_for(what: Any, seconds: float = 20) -> Any:
+def wait_for(what: Any, seconds: float = 60) -> Any:
     """The first true answer of `what`."""
     until = time.monotonic() + seconds
     while not (answer := what()):

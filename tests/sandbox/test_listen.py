@@ -165,7 +165,7 @@ def test_it_asks_again_when_the_sandbox_does_not_answer(ann: Engineer) -> None:
                 twice.set()
 
         listening = asyncio.create_task(Listener(away, "http://127.0.0.1:9", tell).run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await twice.wait()
         listening.cancel()
         await asyncio.wait([listening])

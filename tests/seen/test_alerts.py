@@ -171,7 +171,7 @@ async def test_two_workers_through_restarts_tell_each_alert_once(
             part = seen.running.app.state.gateway
             working = type(part)(told(alert_after_seconds=0.2), store, part.directory)
             workers.append(asyncio.create_task(watching.run(working, stop)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while any(row.sent_at is None for row in await seen.alerts()) or not await seen.alerts():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.3)  # each looks again

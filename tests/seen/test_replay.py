@@ -169,7 +169,7 @@ async def work(seen: Seen) -> None:
     settings = seen.running.app.state.gateway.settings.model_copy(update={"poll_seconds": 0.02})
     await seen.change_destination(HUB_SYSTEM, state="paused")
     worker = asyncio.create_task(run(seen.running.store, settings, stop))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "due" in {row.state for row in await deliveries(seen)}:  # noqa: ASYNC110 - it is in a database
             await asyncio.sleep(0.01)
     stop.set()

@@ -149,7 +149,7 @@ class Subscribing:
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Waits until something holds; fails when it never does."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await holds():  # noqa: ASYNC110 - what holds is in a database or another server
             await asyncio.sleep(0.01)
 

@@ -92,5 +92,5 @@ class Launching:
     async def call(self, method: str, path: str, token: str | None = None, **options: Any) -> httpx.Response:
         """A call of the gateway."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with httpx.AsyncClient(base_url=self.rio.url, headers=headers, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=self.rio.url, headers=headers, trust_env=False, timeout=30) as http:
             return await http.request(method, path, **options)
