@@ -30,6 +30,12 @@ def test_what_comes_with_the_gateway_is_sound(role: str) -> None:
         ("      - send: { path: metadata }", "      - send: { path: [metadata }", 12, "no YAML"),
         ("source: ours", "source: somebody", 8, "clause.source"),
         ("      - send: { path: metadata }\n", "      - keep: {}\n", 12, "expected one of: send, await"),
+        (
+            "{ path: metadata }\n",
+            "{ path: metadata }\n        answer_to: {method: GET, path: /}\n",
+            12,
+            "expected `answer` beside",
+        ),
         ("    patients: None.\n", "", 6, "patients: Field required"),
     ],
 )

@@ -216,7 +216,7 @@ Working = Callable[..., AbstractAsyncContextManager[None]]
 
 @pytest.fixture
 def settings() -> Settings:
-    quick = {"poll_seconds": 0.05, "lease_seconds": 4, "send_timeout_seconds": 0.5, "retry_seconds": (0.01, 0.02, 0.04)}
+    quick = {"poll_seconds": 0.05, "lease_seconds": 60, "send_timeout_seconds": 20, "retry_seconds": (0.01, 0.02, 0.04)}
     return defaults().model_copy(update=quick)
 
 

@@ -160,9 +160,9 @@ async def test_an_update_whose_answer_was_lost_is_read_back_and_not_sent_again(
 ) -> None:
     await due.destination(epr.url)
     await due.referral(A, versions=2)
-    await epr.fail(fail_next=1, stored=True, status=None, delay_ms=700)  # longer than the send may take
+    await epr.fail(fail_next=1, stored=True, status=None, delay_ms=4000)  # longer than the send may take
 
-    async with working():
+    async with working(send_timeout_seconds=2):
         await until(all_delivered(due))
 
     record = await epr.record()
@@ -342,7 +342,7 @@ async def test_a_worker_killed_between_sending_and_recording_costs_a_look_and_no
         await asyncio.Event().wait()
 
     monkeypatch.setattr(gateway.delivery, "finish", never)
-    brief = settings.model_copy(update={"lease_seconds": 1})
+    brief = settings.model_copy(update={"lease_seconds": 4, "send_timeout_seconds": 2})
     doomed = asyncio.create_task(gateway.delivery.run(store, brief, asyncio.Event()))
     await until(lambda: _is(epr.versions(A), [1]))
     doomed.cancel()

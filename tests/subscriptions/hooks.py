@@ -18,8 +18,8 @@ FHIR = "/FHIR/R4"
 QUICK: dict[str, Any] = {
     "directory_seconds": 0,
     "poll_seconds": 0.02,
-    "lease_seconds": 4,
-    "send_timeout_seconds": 1,
+    "lease_seconds": 60,
+    "send_timeout_seconds": 20,
     "retry_seconds": (0.01, 0.02, 0.04),
 }
 

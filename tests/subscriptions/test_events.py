@@ -186,7 +186,7 @@ async def test_an_event_comes_again_with_its_number_and_id_when_its_answer_was_l
     gateway: Subscribing, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker is killed after the send, before it could record it; when its lease is over, another sends again."""
-    gateway.settings.lease_seconds = 2.2
+    gateway.settings.lease_seconds, gateway.settings.send_timeout_seconds = 4, 2
     async with gateway.working():
         id_ = await active(gateway, endpoint)
 
@@ -266,9 +266,8 @@ async def test_a_referral_costs_no_statement_more_when_somebody_subscribes(
 
 async def test_a_longest_time_to_answer_is_kept(gateway: Subscribing, endpoint: Endpoint) -> None:
     timeout = {"url": "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-timeout"}
-    endpoint.notified.delay = 1.5
+    endpoint.notified.delay = 3
     async with gateway.working():
-        gateway.settings.send_timeout_seconds = 30
         id_ = await gateway.subscribe(endpoint, extension=[timeout | {"valueUnsignedInt": 1}])
         await gateway.becomes(id_, "error")
 

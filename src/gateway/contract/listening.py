@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gateway.app import build_app
 from gateway.contract.asking import CouldNotRun
 from gateway.contract.config import Config, ConfigError, read_public_keys
 from gateway.contract.exchange import Exchange
+from gateway.contract.meaning import Meant
 from gateway.contract.suite import UNDER_TEST, Answer
 from gateway.demo.parties import demo_parties
 from gateway.parties import Parties, PartiesError, read_parties, register
@@ -35,25 +37,27 @@ MOST_HEARD = 6_000_000  # bytes of a request: more than the gateway takes
 
 
 class Recorder:
-    """Around the gateway: keeps each exchange, and answers the next writes at its doors as `answers` says."""
+    """Around the gateway: keeps each exchange, and answers the next writes at its doors as `answers` says: each with
+    what it is meant for."""
 
     def __init__(self, app: ASGIApp, url: str) -> None:
         self.app = app
         self.url = url
         self.exchanges: list[Exchange] = []
-        self.answers: deque[Answer] = deque()
+        self.answers: deque[tuple[Answer, Meant]] = deque()
         self.more = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        asked, body = await _read(receive)
+        heard, body = await _read(receive)
+        asked = Exchange(scope["method"], _address(scope), _headers(scope["headers"]), body)
         answered: list[Message] = []
-        spoilt = self.answers.popleft() if self._is_write(scope) and self.answers else None
+        spoilt = self._spoilt(scope, asked)
 
         async def hear() -> Message:
-            return asked.popleft() if asked else await receive()
+            return heard.popleft() if heard else await receive()
 
         async def keep(message: Message) -> None:
             answered.append(message)
@@ -64,28 +68,27 @@ class Recorder:
             await self.app(scope, hear, keep)
         if spoilt == "slow":
             await asyncio.sleep(SLOW)
-        self._keep(scope, body, answered, lost=spoilt == "lost")
+        self._keep(asked, answered, lost=spoilt == "lost")
         if spoilt == "lost" and (transport := getattr(getattr(receive, "__self__", None), "transport", None)):
             transport.abort()  # carried out, and the answer never arrives
             return
         for message in answered:
             await send(message)
 
-    def _is_write(self, scope: Scope) -> bool:
-        return scope["method"] in WRITES and scope["path"].startswith(DOORS)
+    def _spoilt(self, scope: Scope, asked: Exchange) -> Answer | None:
+        is_write = scope["method"] in WRITES and scope["path"].startswith(DOORS)
+        if not is_write or not self.answers or not self.answers[0][1](asked):
+            return None
+        return self.answers.popleft()[0]
 
-    def _keep(self, scope: Scope, body: bytes, answered: list[Message], lost: bool) -> None:
+    def _keep(self, asked: Exchange, answered: list[Message], lost: bool) -> None:
         start = next((one for one in answered if one["type"] == "http.response.start"), None)
-        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-        exchange = Exchange(
-            scope["method"],
-            f"{scope['path']}{query}",
-            _headers(scope["headers"]),
-            body,
-            "answer" if lost else "done",
-            start["status"] if start else None,
-            _headers(start["headers"]) if start else {},
-            b"".join(one.get("body", b"") for one in answered),
+        exchange = replace(
+            asked,
+            phase="answer" if lost else "done",
+            status=start["status"] if start else None,
+            headers=_headers(start["headers"]) if start else {},
+            body=b"".join(one.get("body", b"") for one in answered),
         )
         self.exchanges.append(exchange)
         self.more.set()
@@ -203,6 +206,11 @@ async def _read(receive: Receive) -> tuple[deque[Message], bytes]:
         read += len(message.get("body", b""))
         if message["type"] != "http.request" or not message.get("more_body") or read > MOST_HEARD:
             return messages, b"".join(one.get("body", b"") for one in messages)
+
+
+def _address(scope: Scope) -> str:
+    query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+    return f"{scope['path']}{query}"
 
 
 def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -1,10 +1,9 @@
 """Carries out a suite, test by test, and says what came of each."""
 
 import asyncio
-import re
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 from gateway.contract.asking import Asker, CouldNotRun, dump
 from gateway.contract.config import Config
 from gateway.contract.exchange import Exchange
-from gateway.contract.fhirpath import evaluate
 from gateway.contract.filling import CannotFill, Filling
 from gateway.contract.judging import judge
-from gateway.contract.limits import TookTooLong, within_reason
 from gateway.contract.listening import Listener, listening
+from gateway.contract.meaning import find, meant_by
 from gateway.contract.results import Report, Result, Teller
 from gateway.contract.suite import UNDER_TEST, Await, Send, Step, Suite, Test
 from gateway.ids import instant, new_id, now
@@ -79,7 +77,8 @@ class Runner:
             return await self._cue(test, step, filling)
         if step.answer:
             if self.listener:
-                self.listener.recorder.answers.extend(step.answer)
+                meant = meant_by(step.answer_to, filling) if step.answer_to else lambda _asked: True
+                self.listener.recorder.answers.extend((one, meant) for one in step.answer)
             return []
         if step.wait:
             await asyncio.sleep(step.wait)
@@ -147,12 +146,7 @@ class Runner:
 
     def _new(self, wanted: Await, filling: Filling) -> list[Exchange]:
         assert self.listener
-        matching = re.compile(filling.pattern(wanted.path))
-        new = self.listener.recorder.exchanges[self.seen :]
-        asked = [one for one in new if wanted.method in {one.method, "any"} and _matches(matching, one.url)]
-        if wanted.saying is None:
-            return asked
-        return [one for one in asked if _found(wanted.saying, one.sent_json, filling.kept) == [True]]
+        return [*filter(meant_by(wanted, filling), self.listener.recorder.exchanges[self.seen :])]
 
     def _keep(self, step: Step, filling: Filling, had: list[Exchange]) -> list[str]:
         first = had[0]
@@ -163,7 +157,7 @@ class Runner:
         failures = []
         for wanted, document in ((step.keep, first.json), (step.keep_sent, first.sent_json)):
             for name, expression in wanted.items():
-                found = _found(expression, document, filling.kept)
+                found = find(expression, document, filling.kept)
                 if not found:
                     failures.append(f"Expected {expression}, for later; there is nothing.")
                 else:
@@ -188,21 +182,6 @@ class Runner:
         answered = await self.asker.ask("POST", "cues", "", headers, dump(told))
         fine = answered.status is not None and 200 <= answered.status < 300
         return [] if fine else [f"The cue {step.do or step.cue!r} was not taken: {answered.outcome}."]
-
-
-def _matches(matching: re.Pattern[str], url: str) -> bool:
-    try:
-        with within_reason():
-            return matching.fullmatch(url) is not None
-    except TookTooLong:
-        return False
-
-
-def _found(expression: str, document: Any, kept: Mapping[str, Any]) -> list[Any]:
-    try:
-        return evaluate(expression, document, kept) if document is not None else []
-    except ValueError:
-        return []
 
 
 async def run_suite(

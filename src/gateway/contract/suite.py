@@ -150,6 +150,7 @@ class Step(_Entry):
     do: str | None = None  # ... in one word, for a machine
     with_: Annotated[dict[str, str], Field(alias="with")] = {}  # ... and with what
     answer: list[Answer] = []  # how the runner answers the next requests, before it answers as it should
+    answer_to: Await | None = None  # ... of this kind; of all that write, when it is not said
     send: Send | None = None
     await_: Annotated[Await | None, Field(alias="await")] = None
     absent: Await | None = None  # no such request since the last await, nor for `within` seconds (1)
@@ -168,6 +169,8 @@ class Step(_Entry):
         doing = [self.send, self.await_, self.absent, self.cue, self.answer or None, self.wait]
         if sum(one is not None for one in doing) != 1:
             raise ValueError("expected one of: send, await, absent, cue, answer, wait")
+        if self.answer_to and not self.answer:
+            raise ValueError("expected `answer` beside `answer_to`")
         looked_at = self.expect != Expect() or self.keep or self.keep_sent or self.keep_exchange
         if looked_at and not (self.send or self.await_):
             raise ValueError("expected `send` or `await` beside `expect` and `keep`: there is nothing else to look at")
