@@ -2,9 +2,12 @@
 
 import copy
 import json
+import shutil
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +18,7 @@ from sqlalchemy import Table, func, select
 from gateway.app import build_app
 from gateway.demo.parties import demo_parties
 from gateway.parties import register
-from gateway.security import Caller
+from gateway.security import Caller, token_secret
 from gateway.settings import Settings
 from gateway.store.engine import Store
 
@@ -65,7 +68,18 @@ class Running:
             return (await connection.execute(select(func.count()).select_from(table))).scalar_one()
 
 
+@cache
+def _secrets() -> TemporaryDirectory[str]:
+    """What the demo's parties sign with: to make it anew for each test would be a tenth of all its work."""
+    kept = TemporaryDirectory(prefix="gateway-secrets-")
+    token_secret(Path(kept.name) / "token-secret")
+    demo_parties(Path(kept.name) / "keys")
+    return kept
+
+
 async def start(database_url: str, folder: Path, **settings: Any) -> Running:
+    if not (folder / "keys").exists():
+        shutil.copytree(_secrets().name, folder, dirs_exist_ok=True)
     given: dict[str, Any] = {"base_url": BASE, "worker": False} | settings
     chosen = Settings(database_url=database_url, token_secret_file=folder / "token-secret", **given)
     app = build_app(chosen)

@@ -1,6 +1,8 @@
 """Both databases for every test that stores anything: SQLite, and a real PostgreSQL brought from PyPI."""
 
 import asyncio
+import gc
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -17,6 +19,18 @@ from gateway.store.engine import Store
 from gateway.store.migrate import migrate
 from gateway.store.schema import metadata
 from tests.app import Running, start
+
+
+@pytest.hookimpl(optionalhook=True)  # of a plugin that a single test can do without
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for most of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """As the server itself does: what is loaded now stays, and the collector need not look through it ever again."""
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def run(work: Coroutine[None, None, None]) -> None:

@@ -38,7 +38,7 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip(ABSENT)
     root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=root)
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu", *root])
         yield browser
         await browser.close()
 

@@ -90,7 +90,7 @@ def an_update(trust: Trust, secret: str, key_file: Path, **oauth: str) -> Update
 
 @pytest.fixture
 async def callback() -> AsyncIterator[FhirCallback]:
-    callback = FhirCallback(seconds=2)
+    callback = FhirCallback(seconds=10)
     yield callback
     await callback.close()
 

@@ -176,7 +176,7 @@ async def test_what_a_clinician_made_of_a_note_stays(adapter: RioRecord, rio: Ri
     await adapter.send(update)
     [text] = await rio.notes()
     theirs = f"{text}\nShe prefers to be called in the morning."
-    clinician = Session(rio.url, RioOptions.model_validate(options), 1, 1)
+    clinician = Session(rio.url, RioOptions.model_validate(options), 10, 1)
     await clinician.call("AmendProgressNote", {}, ClientID=CLIENT_ID, NoteNum=1, SubNum=1, NoteText=theirs)
 
     assert (await adapter.send(update)).delivered

@@ -65,7 +65,7 @@ async def test_a_token_that_is_refused_again_and_again_is_given_up(adapter: RioR
 
 async def test_a_token_is_renewed_before_it_ends(options: Json) -> None:
     async with running(build_mock(SECRET, session_seconds=1)) as rio:
-        session = Session(rio.url, RioOptions.model_validate(options), 1, 1)
+        session = Session(rio.url, RioOptions.model_validate(options), 10, 1)
         await session.call("GetTeams", {})
         await asyncio.sleep(0.93)
         await session.call("GetTeams", {})
@@ -101,7 +101,7 @@ async def test_a_device_that_is_not_registered(adapter: RioRecord, rio: Rio, sto
 
 async def test_what_rio_tells_of_a_caseload(rio: Rio, options: Json, adapter: RioRecord, story: Story) -> None:
     await adapter.send(story.tell("submitted"))
-    session = Session(rio.url, RioOptions.model_validate(options), 1, 1)
+    session = Session(rio.url, RioOptions.model_validate(options), 10, 1)
 
     [entry] = await session.call("GetCaseload", {}, Team="SPHUB")
 

@@ -77,8 +77,8 @@ async def test_a_restart_does_not_lose_the_handshake(gateway: Subscribing, endpo
     """Whoever took it was killed: when the lease is over, another does it."""
     id_ = await gateway.subscribe(endpoint)
     (one,) = await living(gateway.running.store)
-    assert await take(gateway.running.store, one, seconds=0.3)
-    assert await take(gateway.running.store, one, seconds=0.3) is None  # nobody else meanwhile
+    assert await take(gateway.running.store, one, seconds=2)
+    assert await take(gateway.running.store, one, seconds=2) is None  # nobody else meanwhile
 
     async with gateway.working():
         await gateway.becomes(id_, "active")

@@ -85,7 +85,7 @@ async def test_an_answer_that_comes_twice_does_not_answer_the_next_request() -> 
         for _each in range(2):
             answer(writer, 200 if taken == 1 else 503)
 
-    neighbours = Neighbours(seconds=2, connections=1)
+    neighbours = Neighbours(seconds=10, connections=1)
     async with neighbour(twice) as url:
         replies = [await neighbours.exchange(url, {"private": True}, "PUT", "Task/1", {}, b"{}") for _ in range(3)]
         await neighbours.close()
