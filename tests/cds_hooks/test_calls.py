@@ -147,7 +147,7 @@ async def test_too_many_drafts_are_not_looked_at(hooks: Hooks) -> None:
     assert (answer.status_code, issues_of(answer)) == (422, [("too-costly", "context.draftOrders")])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 async def test_spoilt_calls_never_break_it(hooks: Hooks, data: Any) -> None:
     service, call = data.draw(

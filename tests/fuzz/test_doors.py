@@ -26,7 +26,6 @@ def test_spoilt_requests_are_refused_whole_and_with_reasons(database_url: str, t
             max_examples=SHARE,
             derandomize=not NIGHTLY,
             database=None,
-            deadline=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )

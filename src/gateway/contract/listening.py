@@ -45,7 +45,6 @@ class Recorder:
         self.url = url
         self.exchanges: list[Exchange] = []
         self.answers: deque[tuple[Answer, Meant]] = deque()
-        self.more = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,8 +90,6 @@ class Recorder:
             body=b"".join(one.get("body", b"") for one in answered),
         )
         self.exchanges.append(exchange)
-        self.more.set()
-        self.more = asyncio.Event()
 
 
 class Listener:
