@@ -78,7 +78,7 @@ def test_an_update_that_is_never_taken_dies_by_the_gateways_own_schedule(
     assert {one["status"] for one in first["attempts"]} == {422}
     moments = [datetime.fromisoformat(one["at"]) for one in first["attempts"]]
     assert moments == sorted(moments)
-    assert moments[-1] - moments[0] > timedelta(hours=12)  # on the tenant's clock
+    assert moments[-1] - moments[0] > timedelta(minutes=10)  # by the tenant's clock; each wait is drawn by lot
     others = [one for key, task in tasks.items() if key != "delivery-dead" for one in ann.deliveries(task)]
     assert {one["state"] for one in others} == {"delivered"}  # the receiver itself is well
 
