@@ -34,8 +34,9 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000)
 
 
-hypothesis.settings.register_profile("without-a-deadline", deadline=None)  # a busy machine takes its time
-hypothesis.settings.load_profile("without-a-deadline")
+# What fails once fails again, and a busy machine takes its time. `make fuzz` draws anew.
+hypothesis.settings.register_profile("usual", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("usual")
 
 
 def run(work: Coroutine[None, None, None]) -> None:
