@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.app import Json, issues_of
+from tests.app import Json, issues_of, without_ids
 from tests.cds_hooks.calling import ID, SELECT, SIGN, VIEW, Hooks, condition, order, ordering, patient, view
 from tests.fuzz.rubbish import changes, spoilt
 
@@ -133,11 +133,11 @@ async def test_the_log_says_nothing_of_the_person(hooks: Hooks, capsys: pytest.C
     for call in (view(condition()), view(patient=patient(birthDate="soon")), view(roles=None), {}):
         await hooks.post(VIEW, call, None)
 
-    logged = capsys.readouterr().out
+    logged = without_ids(capsys.readouterr().out)
 
     assert logged.count("route=/cds-services/{id}") == 4
     assert "no active team" in logged
-    for secret in ("Harrow", "9992047186", ID, "1971-06", "Quayside"):
+    for secret in ("Harrow", "9992047186", ID, "1971", "Quayside"):
         assert secret not in logged
 
 

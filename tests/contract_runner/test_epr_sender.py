@@ -123,6 +123,16 @@ class NumberInTheAddress(Epr):
         await self.call("GET", "/FHIR/R4/Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C9992047186")
 
 
+class AnothersNumberInTheAddress(Epr):
+    async def look_up(self) -> None:
+        await self.call("GET", "/FHIR/R4/Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018")
+
+
+class NumberInAnId(Epr):
+    async def look_up(self) -> None:
+        await self.call("GET", "/FHIR/R4/Task?patient=Patient/nhs9992047186")
+
+
 class DeletesInstead(Epr):
     async def withdraw(self) -> None:
         await self.call("DELETE", f"/FHIR/R4/ServiceRequest/{self.sent['id']}")
@@ -158,6 +168,8 @@ BROKEN = [
     (NobodyInParticular, ["SND-03"]),
     (PlainJson, ["SND-02"]),
     (NumberInTheAddress, ["SND-14"]),
+    (AnothersNumberInTheAddress, ["SND-14"]),
+    (NumberInAnId, ["SND-14"]),
     (DeletesInstead, ["SND-13"]),
 ]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.app import Json, Running, issues_of, referral_bundle, resource_of
+from tests.app import Json, Running, issues_of, referral_bundle, resource_of, without_ids
 
 from gateway.store.schema import message, referral, resource
 
@@ -217,8 +217,8 @@ async def test_no_value_of_a_patient_is_repeated_in_an_error(gateway: Running) -
 
     answer = await gateway.call("demo-epr", "POST", "/FHIR/R4", bundle)
 
-    for value in ("Distinctive", "Unlisted", "9992047187", "1971-02", "secret"):
-        assert value not in answer.text
+    for value in ("Distinctive", "Unlisted", "9992047187", "1971", "secret"):
+        assert value not in without_ids(answer.text)
 
 
 @pytest.mark.parametrize(

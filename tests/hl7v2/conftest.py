@@ -68,7 +68,7 @@ class Engine:
         return block[1:-2]
 
     async def is_closed(self) -> bool:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):  # less than any limit that a test does not set
             return await self.reader.read() == b""
 
 

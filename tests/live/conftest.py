@@ -33,18 +33,18 @@ class Stream:
         self._lines = lines
         self.headers = answer.headers
 
-    async def next(self, *names: str, seconds: float = 60) -> Event:
+    async def next(self, *names: str) -> Event:
         """The next event of one of these names; of any, when none is named. Fails when the stream ends before."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(60):
             while True:
                 name, id_ = await self._event()
                 if not names or name in names:
                     return Event(name, id_, time.monotonic())
 
-    async def rest(self, seconds: float = 60) -> list[str]:
+    async def rest(self) -> list[str]:
         """The names of all that still comes, once the stream has ended."""
         names = []
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(60):
             try:
                 while True:
                     names.append((await self._event())[0])

@@ -256,7 +256,7 @@ async def test_a_slow_endpoint_holds_up_no_other(gateway: Subscribing, endpoint:
     endpoint.notified.delay = 3
     async with gateway.working():
         ids = [await gateway.subscribe(endpoint) for _ in range(2)]
-        await until(lambda: _have_come(endpoint, 2))
+        await _until_came(endpoint, "handshake", 2)
         assert {await gateway.status(one) for one in ids} == {"requested"}  # the other came before the one was answered
         await asyncio.gather(*(gateway.becomes(one, "active") for one in ids))
 
@@ -271,10 +271,6 @@ async def test_the_order_of_events_is_by_their_number(gateway: Subscribing, endp
 
     told = endpoint.notified.of_type("event-notification")
     assert [int(part(one["bundle"], "event-number")) for one in told] == [1, 1, 1, 2, 3, 4, 5]
-
-
-async def _have_come(endpoint: Endpoint, number: int) -> bool:
-    return len(endpoint.notified.came) == number
 
 
 async def _let_pass(gateway: Subscribing, seconds: float) -> None:

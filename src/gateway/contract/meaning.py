@@ -11,6 +11,13 @@ from gateway.contract.limits import TookTooLong, within_reason
 from gateway.contract.suite import Await
 
 Meant = Callable[[Exchange], bool]
+WRITES = {"POST", "PUT", "PATCH"}
+DOORS = ("/FHIR/R4", "/platform/v1")
+
+
+def is_write(asked: Exchange) -> bool:
+    """At one of the gateway's doors: what is answered otherwise when a step does not say which request it means."""
+    return asked.method in WRITES and asked.url.startswith(DOORS)
 
 
 def meant_by(wanted: Await, filling: Filling) -> Meant:

@@ -14,7 +14,7 @@ from gateway.contract.exchange import Exchange
 from gateway.contract.filling import CannotFill, Filling
 from gateway.contract.judging import judge
 from gateway.contract.listening import Listener, listening
-from gateway.contract.meaning import find, meant_by
+from gateway.contract.meaning import find, is_write, meant_by
 from gateway.contract.results import Report, Result, Teller
 from gateway.contract.suite import UNDER_TEST, Await, Send, Step, Suite, Test
 from gateway.ids import instant, new_id, now
@@ -77,7 +77,7 @@ class Runner:
             return await self._cue(test, step, filling)
         if step.answer:
             if self.listener:
-                meant = meant_by(step.answer_to, filling) if step.answer_to else lambda _asked: True
+                meant = meant_by(step.answer_to, filling) if step.answer_to else is_write
                 self.listener.recorder.answers.extend((one, meant) for one in step.answer)
             return []
         if step.wait:
