@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
+from tests import waiting
 from tests.serving import serving
+from tests.waiting import Until
 
 from adapters.ports import Adapter
 from adapters.rio.mock import build_mock
@@ -240,12 +242,5 @@ def working(store: Store, settings: Settings) -> Working:
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
-    """Waits until something holds; fails when it never does."""
-
-    async def wait(holds: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(60):
-            while not await holds():  # noqa: ASYNC110 - what holds is in a database or another server
-                await asyncio.sleep(0.01)
-
-    return wait
+def until() -> Until:
+    return waiting.until

@@ -1,17 +1,16 @@
 """The machine's clock jumps while updates are on their way: late perhaps, and never lost, doubled or out of order."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import time_machine
+from tests.waiting import Until
 
 from gateway.ids import now
 from gateway.store.engine import Store
 
 A, B = "SP-1000-0000-0001", "SP-2000-0000-0002"
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
 async def test_a_jump_forward_ends_leases_early_and_each_version_has_its_effect_once(

@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.delivery.neighbours import Asked, answer, neighbour, reset
+from tests.waiting import Until
 
 import gateway.delivery
 import gateway.health
 from gateway.settings import Settings
 from gateway.store.engine import Store
-
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 SEND_SECONDS = 0.4  # how long the gateway waits for an answer
 FAULTS = [

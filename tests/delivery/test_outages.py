@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
+from tests.waiting import Until
 
 from adapters.ports import Answer, Update
 from gateway.delivery import PLACES
@@ -15,7 +15,6 @@ from gateway.store.deliveries import claim, ready, take_probe
 from gateway.store.engine import Store
 from gateway.store.schema import alert, delivery, destination, tally
 
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 REFERENCES = [f"SP-1000-0000-{number:04d}" for number in range(30)]
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy import text
+from tests.waiting import Until
 
 from gateway.parties.directory import Directory
 from gateway.store.engine import Store
@@ -16,7 +17,6 @@ from gateway.store.schema import destination
 from gateway.store.wake import registering, watch
 
 TRUST = "RTEST"
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from tests.waiting import Until
 
 import gateway.delivery
 from adapters.ports import Answer, Update
@@ -17,7 +18,6 @@ from gateway.store.heartbeats import heartbeats
 from gateway.store.outcomes import finish
 
 A, B = "SP-1000-0000-0001", "SP-2000-0000-0002"
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
 def all_delivered(due: Any) -> Callable[[], Awaitable[bool]]:

@@ -1,12 +1,13 @@
 """What the tests of Subscriptions send, and how they look at what is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.app import Json, Running
+from tests.waiting import until
 
 from adapters.subscription.mock import Notified
 from gateway.app import work
@@ -145,13 +146,6 @@ class Subscribing:
         finally:
             stop.set()
             await worker
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Waits until something holds; fails when it never does."""
-    async with asyncio.timeout(60):
-        while not await holds():  # noqa: ASYNC110 - what holds is in a database or another server
-            await asyncio.sleep(0.01)
 
 
 async def until_told(endpoint: Endpoint, events: int) -> None:

@@ -13,10 +13,10 @@ from tests.subscriptions.hooks import (
     part,
     status_in,
     subscription,
-    until,
     until_told,
     value,
 )
+from tests.waiting import until
 
 from gateway.ids import instant, now
 from gateway.store.schema import delivery, destination

@@ -13,7 +13,8 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.device import Device
 from fhir.resources.R4B.organization import Organization
 from tests.app import Json, Running, message_bundle, reference_in, referral_bundle, task_in
-from tests.delivery.kinds.told import Receiver, Until, is_so, telling
+from tests.delivery.kinds.told import Receiver, is_so, telling
+from tests.waiting import Until
 
 from adapters.bars.messages import BarsMessages
 from adapters.ports import Request, Update

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 from tests.app import Running, reference_in, referral_bundle, task_in
-from tests.delivery.kinds.told import Receiver, Until, is_so, telling
+from tests.delivery.kinds.told import Receiver, is_so, telling
+from tests.waiting import Until
 
 
 async def test_a_platform_hears_of_its_hubs_referrals_by_signed_events(

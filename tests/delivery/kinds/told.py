@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,8 +18,6 @@ from gateway.delivery import run
 from gateway.demo.parties import demo_parties
 from gateway.parties import read_parties, register
 from gateway.store.schema import destination
-
-Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 KINDS = ("fhir-callback", "bars-message", "webhook")
 TASK = {
