@@ -8,6 +8,8 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from adapters.http import KEPT_SECONDS
+
 
 @asynccontextmanager
 async def serving(app: ASGIApp, *doors: socket.socket, **options: Any) -> AsyncIterator[str]:
@@ -17,6 +19,7 @@ async def serving(app: ASGIApp, *doors: socket.socket, **options: Any) -> AsyncI
         "lifespan": "off",
         "log_level": "critical",
         "ws": "none",
+        "timeout_keep_alive": KEPT_SECONDS,
         "timeout_graceful_shutdown": 2,
     } | options
     config = uvicorn.Config(app, port=0, **chosen)

@@ -22,6 +22,8 @@ from adapters.ports import Phase
 
 NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address inside an IPv6 one (RFC 6052)
 MOST_READ = 16_384  # bytes of an answer; the rest is left unread and the connection closed
+IDLE_SECONDS = 1  # after which a connection is not used again: its server may be closing it (gunicorn after 2, Node 5)
+KEPT_SECONDS = 75  # how long our own servers keep one: longer than those who call do (nginx and load balancers 60)
 
 
 class DestinationError(ValueError):
@@ -38,6 +40,11 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     late: bool = False  # whether the time was up, where it did not come whole
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it may have been done, though nobody says so."""
+        return self.phase in {"send", "answer"} if self.status is None else self.status >= 500
 
 
 def tls_context(
@@ -126,7 +133,7 @@ class Neighbour:
             self._called = self._called.copy_with(host=address)
         self._seconds = seconds
         self._timeout = httpx.Timeout(seconds, connect=min(seconds, 5)).as_dict()
-        one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
         self._lines = [httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=one) for _ in range(connections)]
         self._free: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
         for line in self._lines:

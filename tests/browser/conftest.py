@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_async_test(item) and Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the gateway and the mock had to say stands beside what the browser saw."""
+    report = yield
+    if report.failed and isinstance(scene := item.funcargs.get("scene"), Scene):
+        report.sections.append(("Logs of the scene", scene.logs()))
+    return report
 
 
 @pytest.fixture(scope="module")  # what one module does to a person is not in the way of another

@@ -26,6 +26,10 @@ class Scene(Stage):
     """As the demo's stage: `gateway` and `rio` are their addresses, `tokens` those of all the demo's clients."""
 
     database_url: str = ""
+    folder: Path = Path()
+
+    def logs(self) -> str:
+        return "\n".join(f"{file.name}:\n{file.read_text()}" for file in sorted(self.folder.glob("*.log")))
 
 
 @contextlib.contextmanager
@@ -33,12 +37,13 @@ def play(folder: Path, public: str | None = None, **settings: str) -> Iterator[S
     """Runs both for the block. `public` is where browsers find the gateway, if that is elsewhere: then nobody has a
     token. `settings` are variables of the gateway, e.g. GATEWAY_LATE_SECONDS="1"."""
     gateway, rio = (f"http://127.0.0.1:{port}" for port in _free_ports())
-    scene = Scene(gateway, rio, database_url=f"sqlite+aiosqlite:///{folder}/gateway.db")
+    scene = Scene(gateway, rio, database_url=f"sqlite+aiosqlite:///{folder}/gateway.db", folder=folder)
     environment = os.environ | {
         "GATEWAY_DATABASE_URL": scene.database_url,
         "GATEWAY_TOKEN_SECRET_FILE": str(folder / "token-secret"),
         "GATEWAY_BASE_URL": public or gateway,
         "GATEWAY_LOG_LEVEL": "WARNING",
+        "GATEWAY_FETCH_TIMEOUT_SECONDS": "20",  # a busy machine takes its time
         **settings,
     }
     asyncio.run(prepare_demo(scene.database_url, folder / "keys", f"{rio}/FHIR/R4", f"{rio}/API/4.0"))

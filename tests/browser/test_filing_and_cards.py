@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 from tests.browser.epr import launch, open_record, open_social_prescribing, reason_in, sign_in
 from tests.browser.look import check_axe, check_fits, shoot
 from tests.browser.stage import Scene, play
 from tests.browser.test_person import refer
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +54,24 @@ async def test_a_note_is_filed_once_under_the_clinicians_name(scene: Scene, page
     await shoot(page, "note-in-the-record")
 
 
+async def card_in(page: Page) -> Locator:
+    """The card in the record that is open. The record waits one second for it: a busy machine is asked again."""
+    card = page.get_by_role("article", name="Advice")
+
+    async def shown() -> bool:
+        await expect(page.get_by_role("navigation", name="Record")).to_be_visible()
+        if await card.count() == 0:
+            await page.reload()
+        return await card.count() == 1
+
+    await until(shown)
+    return card
+
+
 async def test_a_card_offers_to_refer_and_then_shows_the_support(scene: Scene, page: Page) -> None:
     await sign_in(page, scene)
     await open_record(page, scene, "PETROV")
-    card = page.get_by_role("article", name="Advice")
-    await expect(card).to_have_count(1)
+    card = await card_in(page)
     print(f"\n{await card.inner_text()}")
     await check_axe(page)
     await check_fits(page)
@@ -76,7 +90,7 @@ async def test_a_card_offers_to_refer_and_then_shows_the_support(scene: Scene, p
     reference = await frame.locator(".nhsuk-panel strong").inner_text()
 
     await page.get_by_role("link", name="Overview").click()
-    await expect(card).to_have_count(1)
+    await card_in(page)
     print(f"\n{await card.inner_text()}")
     await expect(card).to_contain_text(reference)
     assert "**" not in await card.inner_text()

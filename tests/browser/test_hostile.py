@@ -31,7 +31,7 @@ SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'>{{7*7}}"
 async def stranger(browser: Browser) -> AsyncIterator[Page]:
     """In a browser where nobody has signed in, and whose console may tell of what was refused."""
     context = await browser.new_context(locale="en-GB")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     yield await context.new_page()
     await context.close()
 

@@ -29,7 +29,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 async def cut_off(browser: Browser) -> AsyncIterator[Page]:
     """A page that may lose its connection: what the console tells of that is no fault."""
     context = await browser.new_context(locale="en-GB", timezone_id="Europe/London")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     yield await context.new_page()
     await context.close()
 

@@ -68,16 +68,16 @@ async def test_without_streams_the_page_asks_and_without_anything_it_says_so(
     await page.route("**/events*", lambda route: route.fulfill(status=204))
     await open_page(scene, page, tmp_path)
     move(scene, task, "accepted")
-    await expect(page.locator("#live").get_by_text("Accepted by").first).to_be_visible(timeout=15_000)
+    await expect(page.locator("#live").get_by_text("Accepted by").first).to_be_visible()
 
     await page.route("**/state", lambda route: route.fulfill(status=204))
     late = page.get_by_text(re.compile(r"Not up to date since \d\d:\d\d, check your connection"))
-    await expect(late).to_be_visible(timeout=25_000)
+    await expect(late).to_be_visible(timeout=60_000)
 
     await page.unroute("**/state")
-    await expect(page.get_by_role("status").first).to_contain_text(re.compile("Up(dated| to date) at"), timeout=10_000)
+    await expect(page.get_by_role("status").first).to_contain_text(re.compile("Up(dated| to date) at"))
     tell(scene, task, "transitions", to="allocated", advisor=PRIYA)
-    await expect(page.locator("#live").get_by_text("Priya Nadar").first).to_be_visible(timeout=15_000)
+    await expect(page.locator("#live").get_by_text("Priya Nadar").first).to_be_visible()
 
 
 async def test_another_person_opened_elsewhere_closes_the_page(scene: Scene, page: Page, tmp_path: Any) -> None:

@@ -1,5 +1,6 @@
 """The progress note: to be copied, or filed in the EPR once for each state of the referral."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from tests.app import Json, reference_in
+from tests.delivery.neighbours import Asked, Speak, answer, neighbour
 from tests.serving import serving
 from tests.web.conftest import SCOPES, Page, Web, with_eprs
 
@@ -45,8 +47,8 @@ async def record(web: Web) -> AsyncIterator[Record]:
 
 
 async def file(page: Page, task: Json, version: int = 1) -> tuple[int, str]:
-    answer = await page.post("/note", referral=task["id"], version=str(version))
-    return answer.status_code, answer.headers.get("location", answer.text)
+    done = await page.post("/note", referral=task["id"], version=str(version))
+    return done.status_code, done.headers.get("location", done.text)
 
 
 async def test_the_note_stands_there_to_be_copied(web: Web) -> None:
@@ -101,16 +103,38 @@ async def test_what_has_changed_since_it_was_read_is_not_filed(web: Web, record:
     assert record.filed == []
 
 
-@pytest.mark.parametrize("answer", [401, 403, 422, 500])
-async def test_a_note_that_was_not_filed_says_so(web: Web, record: Record, answer: int) -> None:
+@pytest.mark.parametrize("refusal", [401, 403, 422])
+async def test_a_note_that_was_not_filed_says_so(web: Web, record: Record, refusal: int) -> None:
     task = await web.refer()
     page = await web.open(token="t")
-    record.status = answer
+    record.status = refusal
 
     status, shown = await file(page, task)
 
     assert status == 502
     assert "The record system did not take the note. Copy the text" in shown
+    assert "was filed" not in shown
+
+
+async def hang_up(_: Asked, writer: asyncio.StreamWriter) -> None:
+    """As when a connection breaks once the request is through."""
+    writer.close()
+
+
+async def fail(_: Asked, writer: asyncio.StreamWriter) -> None:
+    answer(writer, 504)
+
+
+@pytest.mark.parametrize("speak", [hang_up, fail])
+async def test_a_note_that_may_have_been_filed_says_so(web: Web, speak: Speak) -> None:
+    task = await web.refer()
+    async with neighbour(speak) as url:
+        await with_eprs(web.running, web.folder, f"{url}/FHIR/R4")
+
+        status, shown = await file(await web.open(token="t"), task)
+
+    assert status == 502
+    assert "did not say whether it took the note. Look in the record: if the note is not there" in shown
     assert "was filed" not in shown
 
 

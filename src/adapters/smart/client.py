@@ -34,6 +34,10 @@ class EprTrouble(Exception):
     """The EPR did not do its part; the text says which, in words for whoever looks after the connection."""
 
 
+class EprSilent(EprTrouble):
+    """The EPR did not say whether it did what was asked: it may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     authorize: str
@@ -137,7 +141,8 @@ class SmartEprs:
         return [one for one in resources if isinstance(one, dict) and one.get("resourceType") == type_]
 
     async def create(self, epr: Json, token: str, resource: Json) -> str | None:
-        """Creates it as the token's user, once for its identifier; its address there. Raises EprTrouble."""
+        """Creates it as the token's user, once for its identifier; its address there. Raises EprTrouble, and
+        EprSilent when it may stand there all the same."""
         identifier = resource["identifier"][0]
         headers = {
             "Authorization": f"Bearer {token}",
@@ -147,9 +152,10 @@ class SmartEprs:
         }
         type_ = resource["resourceType"]
         reply = await self._call(epr, "POST", epr["issuer"], type_, headers, orjson.dumps(resource))
-        if reply.phase != "done" or reply.status not in {200, 201}:
-            raise EprTrouble(f"Filing {type_} failed ({reply.status or reply.phase}).")
-        return reply.headers.get("location")
+        if reply.status in {200, 201}:
+            return reply.headers.get("location")
+        what = f"Filing {type_} failed ({reply.status or reply.phase})."
+        raise EprSilent(what) if reply.in_doubt else EprTrouble(what)
 
     async def close(self) -> None:
         await self._neighbours.close()

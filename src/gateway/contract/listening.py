@@ -18,6 +18,7 @@ import uvicorn
 from joserfc.jwk import ECKey
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.http import KEPT_SECONDS
 from gateway.app import build_app
 from gateway.contract.asking import CouldNotRun
 from gateway.contract.config import Config, ConfigError, read_public_keys
@@ -126,7 +127,14 @@ async def listening(
         }
         recorder = Recorder(app, url)
         server = uvicorn.Server(
-            uvicorn.Config(recorder, log_level="critical", ws="none", server_header=False, timeout_graceful_shutdown=2)
+            uvicorn.Config(
+                recorder,
+                log_level="critical",
+                ws="none",
+                server_header=False,
+                timeout_keep_alive=KEPT_SECONDS,
+                timeout_graceful_shutdown=2,
+            )
         )
         running = asyncio.create_task(server.serve(sockets=[line]))
         while not server.started and not running.done():  # noqa: ASYNC110 - it offers nothing to wait for

@@ -7,6 +7,7 @@ import pytest
 from tests.delivery.kinds.told import to
 from tests.delivery.neighbours import Asked, answer, neighbour
 
+from adapters import http
 from adapters.http import Neighbours
 from adapters.ports import Adapter
 
@@ -91,3 +92,26 @@ async def test_an_answer_that_comes_twice_does_not_answer_the_next_request() -> 
         await neighbours.close()
 
     assert [one.status for one in replies] == [200, 503, 503]
+
+
+@pytest.mark.parametrize(("idle", "connections"), [(60, 1), (0.01, 2)])
+async def test_a_connection_that_lay_idle_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch, idle: float, connections: int
+) -> None:
+    """Its server may be closing it at that very moment, and then nobody knows what became of the request."""
+    monkeypatch.setattr(http, "IDLE_SECONDS", idle)
+    seen = set()
+
+    async def count(_: Asked, writer: Any) -> None:
+        seen.add(writer)
+        answer(writer, 200)
+
+    neighbours = Neighbours(seconds=10, connections=1)
+    async with neighbour(count) as url:
+        for _ in range(2):
+            reply = await neighbours.exchange(url, {"private": True}, "GET", "Task/1", {})
+            assert reply.status == 200
+            await asyncio.sleep(0.05)
+        await neighbours.close()
+
+    assert len(seen) == connections

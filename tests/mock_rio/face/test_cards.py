@@ -31,6 +31,12 @@ PREFETCH = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes its time: the record would open without a card."""
+    monkeypatch.setattr("adapters.rio.mock.cards.SECONDS", 20)
+
+
 @dataclass
 class Gateway:
     """A gateway whose one service answers `cards` after `seconds`; it keeps what it was asked."""
@@ -235,8 +241,11 @@ async def test_the_record_opens_whatever_the_answer(rio: Rio, gateway: Gateway, 
     assert page.count('aria-label="Advice"') == page.count("<h2>Shown</h2>") == ("Shown" in str(told))
 
 
-async def test_the_record_opens_in_time_when_the_gateway_does_not_answer(rio: Rio, gateway: Gateway) -> None:
+async def test_the_record_opens_in_time_when_the_gateway_does_not_answer(
+    rio: Rio, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gateway.seconds = 8
+    monkeypatch.setattr("adapters.rio.mock.cards.SECONDS", 1)
 
     page = await overview(rio)
 
@@ -244,6 +253,7 @@ async def test_the_record_opens_in_time_when_the_gateway_does_not_answer(rio: Ri
     assert "Feeling lonely" not in page
     assert 'role="alert"' not in page
     gateway.seconds = 0
+    monkeypatch.setattr("adapters.rio.mock.cards.SECONDS", 20)
     assert "Feeling lonely" in await overview(rio)
 
 

@@ -7,7 +7,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.smart.client import EprTrouble
+from adapters.smart.client import EprSilent, EprTrouble
 from gateway.errors import NotFound
 from gateway.ids import instant
 from gateway.launch.session import LaunchSession, admit, require_patient
@@ -24,6 +24,10 @@ Json = dict[str, Any]
 NOTE_SYSTEM = f"{BASE}:Id:progress-note"
 TYPE = {"coding": [{"system": "http://loinc.org", "code": "11506-3", "display": "Progress note"}]}
 NOT_FILED = "The record system did not take the note. Copy the text and paste it into the record instead."
+IN_DOUBT = (
+    "The record system did not say whether it took the note. Look in the record: if the note is not there, file it "
+    "again or paste the text."
+)
 CHANGED = "Something has changed since you read this note. Read it again below, then file it."
 
 log = structlog.get_logger()
@@ -48,7 +52,8 @@ async def file_note(request: Request) -> Response:
         await request.app.state.eprs.create(session.epr, token, note)
     except EprTrouble as trouble:
         log.warning("note not filed", epr=session.epr["id"], reason=str(trouble))
-        return await page_of(request, session, Trouble(shown.view.id, "note", NOT_FILED, status=502))
+        text = IN_DOUBT if isinstance(trouble, EprSilent) else NOT_FILED
+        return await page_of(request, session, Trouble(shown.view.id, "note", text, status=502))
     return go(f"{session.path}?done=filed")
 
 
