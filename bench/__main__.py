@@ -24,10 +24,11 @@ from bench.cards import measure_cards
 from bench.checking import measure_checking
 from bench.deliveries import measure_deliveries
 from bench.load import Load, drive, post
-from bench.processes import Process, free_port, running
+from bench.processes import Process, running
 from bench.search import measure_search
 from bench.updates import measure_lag
 from gateway.demo.parties import prepare_demo, private_key
+from gateway.demo.story import free_port
 from gateway.security import fetch_token
 
 FOLDER = Path("var/bench")

@@ -18,8 +18,9 @@ from joserfc.jwk import ECKey
 from rich.console import Console
 
 from bench.load import Load, exchange, get, post
-from bench.processes import free_port, running
+from bench.processes import running
 from gateway.demo.parties import demo_parties, prepare_demo, private_key
+from gateway.demo.story import free_port
 from gateway.parties import register
 from gateway.parties.shapes import CdsClient, Epr, Team
 from gateway.security import fetch_token

@@ -15,10 +15,11 @@ from typing import Any
 import asyncpg
 from rich.console import Console
 
-from bench.processes import Process, free_port, running
+from bench.processes import Process, running
 from bench.updates import refer
 from gateway.delivery import PLACES
 from gateway.demo.parties import prepare_demo, private_key
+from gateway.demo.story import free_port
 from gateway.security import fetch_token
 
 DELIVERIES = int(os.environ.get("BENCH_DELIVERIES", "100000"))  # due at once, for all destinations

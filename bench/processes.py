@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -58,10 +57,3 @@ def running(environment: dict[str, str], command: list[str], port: int) -> Itera
     finally:
         child.terminate()
         child.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

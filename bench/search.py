@@ -17,8 +17,9 @@ from rich.console import Console
 
 from bench.filling import fill
 from bench.load import exchange, get, post
-from bench.processes import free_port, running
+from bench.processes import running
 from gateway.demo.parties import prepare_demo, private_key
+from gateway.demo.story import free_port
 from gateway.security import fetch_token
 
 SMALL = 10_000

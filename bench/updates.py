@@ -17,8 +17,9 @@ import asyncpg
 import uvloop
 
 from bench.load import exchange, post
-from bench.processes import free_port, running
+from bench.processes import running
 from gateway.demo.parties import mock_secret, prepare_demo, private_key
+from gateway.demo.story import free_port
 from gateway.security import fetch_token
 
 PER_SECOND = 50

@@ -10,12 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import asyncpg
-from bench.processes import free_port
 
 from crash.checks import Books, Found
 from crash.clients import Acknowledged, Clients
 from crash.machines import Machine, Postgres
 from gateway.demo.parties import prepare_demo, private_key
+from gateway.demo.story import free_port
 from gateway.security import fetch_token
 
 LEASE, SEND_TIMEOUT = 3.0, 1.0

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import httpx
 
 from gateway.demo.parties import MOCK, prepare_demo, private_key
-from gateway.demo.story import Stage
+from gateway.demo.story import Stage, free_port
 from gateway.security import fetch_token
 
 PATIENCE = 60.0  # seconds for a process to come up, on a busy machine
@@ -36,7 +35,7 @@ class Scene(Stage):
 def play(folder: Path, public: str | None = None, **settings: str) -> Iterator[Scene]:
     """Runs both for the block. `public` is where browsers find the gateway, if that is elsewhere: then nobody has a
     token. `settings` are variables of the gateway, e.g. GATEWAY_LATE_SECONDS="1"."""
-    gateway, rio = (f"http://127.0.0.1:{port}" for port in _free_ports())
+    gateway, rio = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     scene = Scene(gateway, rio, database_url=f"sqlite+aiosqlite:///{folder}/gateway.db", folder=folder)
     environment = os.environ | {
         "GATEWAY_DATABASE_URL": scene.database_url,
@@ -75,13 +74,6 @@ def _stop(process: subprocess.Popen[Any]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        for probe in (one, two):
-            probe.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
 
 
 def _wait_for(address: str, log: Path) -> None:

@@ -15,8 +15,9 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
-from bench.processes import free_port
 from tests.guides.blocks import ROOT, Block
+
+from gateway.demo.story import free_port
 
 SECONDS = 60.0  # that one block may take
 MARK = "the block has ended"

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -13,15 +12,15 @@ import pytest
 from tests.app import start
 from tests.web.conftest import Web, with_eprs
 
+from gateway.demo.story import free_port
+
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 async def test_a_stream_holds_nobody_up(database_url: str, tmp_path: Path, how: signal.Signals) -> None:
     running = await start(database_url, tmp_path)
     await with_eprs(running, tmp_path)
     page = await Web(running, tmp_path).open()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "GATEWAY_DATABASE_URL": database_url,
         "GATEWAY_TOKEN_SECRET_FILE": str(tmp_path / "token-secret"),

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,15 +12,14 @@ import httpx
 import pytest
 from tests.mock_rio.rio import FOLDER, SECRET, Rio
 
+from gateway.demo.story import free_port
+
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found
+    return free_port()
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def tell() -> int:
 @contextlib.contextmanager
 def running() -> Iterator[Stage]:
     """The mock RiO and the gateway with its worker, as processes of their own on free ports."""
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     stage = Stage(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
     environment = os.environ | {
         "GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{FOLDER}/gateway.db",
@@ -124,11 +124,17 @@ def running() -> Iterator[Stage]:
         yield stage
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port for a process of ours to listen at, which nobody else is given meanwhile."""
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ours may listen where this is bound
+    probe.bind(("127.0.0.1", 0))
+    _probes.append(probe)
+    port: int = probe.getsockname()[1]
+    return port
+
+
+_probes: list[socket.socket] = []  # open for as long as this process lives
 
 
 def _wait_for(url: str) -> None:
