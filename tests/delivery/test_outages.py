@@ -98,12 +98,13 @@ async def test_what_had_to_wait_for_itself_goes_as_soon_as_the_destination_is_ba
 
     async with working({"fhir-callback": epr}, retry_seconds=(0.01, 0.02, 0.03, 86_400, 86_400)):
         await until(lambda: fails(due))
-        async with store.transaction() as connection:  # as if all had been tried often
-            await connection.execute(update(delivery).values(due_at=now() + timedelta(hours=8), attempts=1))
-            await connection.execute(
-                update(delivery).where(delivery.c.id.in_(select(delivery.c.id).limit(1))).values(due_at=now())
-            )
-        epr.up = True
+    async with store.transaction() as connection:  # as if all had been tried often, while nothing is under way
+        await connection.execute(update(delivery).values(due_at=now() + timedelta(hours=8), attempts=1))
+        await connection.execute(
+            update(delivery).where(delivery.c.id.in_(select(delivery.c.id).limit(1))).values(due_at=now())
+        )
+    epr.up = True
+    async with working({"fhir-callback": epr}):
         await until(lambda: arrived(due))
 
 
