@@ -213,7 +213,7 @@ async def trip_over_two_at_once(call: Call, pass_on: Pass, seen: Seen) -> Respon
     if not is_update(call):
         return await pass_on(call)
     seen[call.path] = True
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
     answer = await pass_on(call)
     del seen[call.path]
     return answer

@@ -90,7 +90,7 @@ async def trip_over_two_at_once(call: Call, pass_on: Pass, seen: Seen) -> Respon
     if id_ in seen:
         return Response(status_code=500)
     seen[id_] = True
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
     answer = await pass_on(call)
     del seen[id_]
     return answer
