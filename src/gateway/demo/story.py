@@ -1,6 +1,7 @@
 """The demo: two referrals from the EPR's post to what the clinician sees, each step real and timed."""
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -129,12 +130,9 @@ def free_port() -> int:
     probe = socket.socket()
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ours may listen where this is bound
     probe.bind(("127.0.0.1", 0))
-    _probes.append(probe)
+    atexit.register(probe.close)  # it stays bound for as long as this process lives
     port: int = probe.getsockname()[1]
     return port
-
-
-_probes: list[socket.socket] = []  # open for as long as this process lives
 
 
 def _wait_for(url: str) -> None:
