@@ -277,7 +277,7 @@ async def test_r12_where_certificates_are_asked_for_none_is_refused(
             known = ssl.create_default_context(cafile=ours[0])
             if shown:
                 known.load_cert_chain(*shown)
-            async with httpx.AsyncClient(base_url=url, verify=known, trust_env=False) as client:
+            async with httpx.AsyncClient(base_url=url, verify=known, trust_env=False, timeout=30) as client:
                 epr.client = client
                 assert (await put(a_task())).status_code == status
                 soap = await client.post("/API/4.0/ApiService")

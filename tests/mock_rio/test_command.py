@@ -114,7 +114,7 @@ def test_its_pages_launch_the_gateway_as_told(start: Start, port: int) -> None:
     start("--gateway", "http://127.0.0.1:8123/", "--client-id", "ours", "--launch-secret", "whsec_c2VjcmV0")
     record = f"http://127.0.0.1:{port}/clients/12345/social-prescribing"
 
-    with httpx.Client(trust_env=False) as browser:
+    with httpx.Client(trust_env=False, timeout=30) as browser:
         browser.post(f"http://127.0.0.1:{port}/sign-in", data={"name": "amara.osei", "password": "demo"})
         page = browser.get(record).text
         signed = browser.get(f"{record}/signed").headers["location"]

@@ -14,7 +14,7 @@ class _Caller:
     def __init__(self, door: str, token: str | None, **headers: str) -> None:
         self._base = door
         known = headers | ({"Authorization": f"Bearer {token}"} if token else {})
-        self._http = httpx.Client(headers=known, trust_env=False)
+        self._http = httpx.Client(headers=known, trust_env=False, timeout=30)
 
     def __enter__(self) -> Self:
         return self

@@ -81,7 +81,7 @@ async def _serve(
     app = build_app(settings)
     parties = demo_parties(stage.keys)
     await register(app.state.gateway.store, parties)
-    async with httpx.AsyncClient(base_url=stage.base, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=stage.base, trust_env=False, timeout=30) as http:
         running = Running(app, http, stage.tokens)
         await set_stage(running, stage.keys)
     for client in parties.clients:

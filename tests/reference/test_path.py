@@ -20,7 +20,7 @@ STORY_ID = "01981f3e-6b7a-7c3d-9e21-000000000008"
 
 
 def code_of(stage: Stage, address: str, id_: str) -> str:
-    return Read(httpx.get(f"{stage.base}{address}", trust_env=False).text).text[id_]
+    return Read(httpx.get(f"{stage.base}{address}", trust_env=False, timeout=30).text).text[id_]
 
 
 def typed(script: str, stage: Stage, folder: Path) -> str:
@@ -68,7 +68,10 @@ def test_a_token_with_a_key_of_ones_own(tmp_path: Path, sqlite_template: Path) -
         token = typed(asked, stage, tmp_path).strip()
 
         answer = httpx.get(
-            f"{stage.base}/platform/v1/referrals", headers={"Authorization": f"Bearer {token}"}, trust_env=False
+            f"{stage.base}/platform/v1/referrals",
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+            timeout=30,
         )
 
     assert answer.status_code == 200

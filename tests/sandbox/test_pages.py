@@ -12,7 +12,7 @@ LINK = re.compile(r'(?:href|src|action)="(/[^"]*)"')
 
 @pytest.fixture
 def browser(ann: Engineer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=ann.sandbox.url, follow_redirects=True) as http:
+    with httpx.Client(base_url=ann.sandbox.url, follow_redirects=True, timeout=30) as http:
         yield http
 
 
