@@ -138,6 +138,19 @@ async def test_a_note_that_may_have_been_filed_says_so(web: Web, speak: Speak) -
     assert "was filed" not in shown
 
 
+async def test_a_note_that_was_taken_is_filed_though_the_answer_breaks_off(web: Web) -> None:
+    async def break_off(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{")
+        writer.close()
+
+    task = await web.refer()
+    async with neighbour(break_off) as url:
+        await with_eprs(web.running, web.folder, f"{url}/FHIR/R4")
+        page = await web.open(token="t")
+
+        assert await file(page, task) == (303, f"{page.path}?done=filed")
+
+
 async def test_without_the_right_of_the_launch_nothing_is_filed(web: Web, record: Record) -> None:
     task = await web.refer()
     without = await web.open(token="t", scopes=SCOPES[:-1])
