@@ -96,6 +96,8 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
             writer.write(START + given + END + b"\r")
             async with asyncio.timeout(limits.block_seconds):
                 await writer.drain()
+                if not whole:
+                    await _hear_out(reader)
             if stopped or not whole:
                 break
     except (_Broken, TimeoutError, OSError) as trouble:
@@ -139,6 +141,13 @@ async def _read_block(reader: asyncio.StreamReader, limits: Limits) -> bytes | N
     if START in content:
         raise _Broken("a block began within a block")
     return content
+
+
+async def _hear_out(reader: asyncio.StreamReader) -> None:
+    """Throws away the rest of a block: a close with bytes unread would reset the connection, and take the answer with
+    it before the peer has read it."""
+    while (rest := await reader.read(65_536)) and END not in rest:
+        pass
 
 
 def certificate_names(certificate: Any) -> frozenset[str]:
