@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import text
-from tests.waiting import Until
+from tests.waiting import Until, until
 
 from gateway.parties.directory import Directory
 from gateway.store.engine import Store
@@ -29,9 +29,13 @@ async def other(database_url: str) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def watching(store: Store, *, works: bool) -> AsyncIterator[None]:
-    stop = asyncio.Event()
+    stop, before = asyncio.Event(), store.registrations
     watcher = asyncio.create_task(watch(store, stop, works=works))
-    await asyncio.sleep(0.2)  # until it listens
+
+    async def listens() -> bool:
+        return store.registrations > before  # it cannot know what was registered until now
+
+    await until(listens)
     try:
         yield
     finally:
@@ -137,11 +141,12 @@ async def test_many_commits_make_few_notifications(due: Any, database_url: str) 
 
 
 async def test_a_database_that_is_not_there_is_waited_for() -> None:
-    store = Store("postgresql+asyncpg://postgres@127.0.0.1:1/none")
-
-    async with watching(store, works=True):
-        await asyncio.sleep(0.3)
-
+    store, stop = Store("postgresql+asyncpg://postgres@127.0.0.1:1/none"), asyncio.Event()
+    watcher = asyncio.create_task(watch(store, stop, works=True))
+    await asyncio.sleep(0.3)
+    assert not watcher.done()
+    stop.set()
+    await watcher
     await store.close()
 
 

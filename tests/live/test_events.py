@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import event as sql_event
 from sqlalchemy import func, select, update
 from tests.app import resource_of
-from tests.live.conftest import Two
+from tests.live.conftest import Stream, Two
+from tests.waiting import until
 from tests.web.conftest import PRIYA
 
 from gateway import live
@@ -169,16 +170,34 @@ async def test_another_browser_gets_no_stream(two: Two) -> None:
 async def test_a_database_that_is_gone_leaves_no_page_in_the_belief_that_it_is_up_to_date(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gateway.web.live.HEARTBEAT", 0.3)
     page = await two.web.open()
     async with two.first.stream(page) as stream:
         await stream.next("changed")
-        monkeypatch.setattr("gateway.live.BEHIND", 0.5)
-        monkeypatch.setattr("gateway.web.live.HEARTBEAT", 0.3)
-        monkeypatch.setattr(two.first.app.state.gateway.store, "reading", _gone)
-        await asyncio.sleep(1.5)
-        before = time.monotonic()
-        asyncio.get_running_loop().call_later(1.5, monkeypatch.undo)
-        assert (await stream.next("alive", "changed")).at - before > 1.4
+        told: list[str] = []
+        reading = asyncio.create_task(_read(stream, told))
+
+        async def silent() -> bool:
+            before = len(told)
+            await asyncio.sleep(1)
+            return len(told) == before
+
+        async def speaks() -> bool:
+            return not await silent()
+
+        await until(speaks)
+        with monkeypatch.context() as broken:
+            broken.setattr("gateway.live.BEHIND", 0.5)
+            broken.setattr(two.first.app.state.gateway.store, "reading", _gone)
+            await until(silent)
+        await until(speaks)
+        reading.cancel()
+    assert set(told) == {"alive"}
+
+
+async def _read(stream: Stream, told: list[str]) -> None:
+    while True:
+        told.append((await stream.next()).name)
 
 
 def _gone() -> Any:

@@ -191,13 +191,13 @@ async def test_a_heartbeat_comes_when_it_was_silent_for_its_period_and_counts_as
 ) -> None:
     async with gateway.working():
         silent = await gateway.subscribe(endpoint)
-        id_ = await gateway.subscribe(endpoint, **heartbeat(5))
+        id_ = await gateway.subscribe(endpoint, **heartbeat(60))
         await gateway.becomes(silent, "active")
         await gateway.becomes(id_, "active")
-        await _let_pass(gateway, seconds=4)
+        await _let_pass(gateway, seconds=30)
         await asyncio.sleep(0.2)
         assert endpoint.notified.of_type("heartbeat") == []
-        await _let_pass(gateway, seconds=2)
+        await _let_pass(gateway, seconds=31)
         await _until_came(endpoint, "heartbeat", 1)
         await asyncio.sleep(0.2)
 
@@ -209,11 +209,11 @@ async def test_a_heartbeat_comes_when_it_was_silent_for_its_period_and_counts_as
 
 async def test_heartbeats_that_fail_put_it_in_error(gateway: Subscribing, endpoint: Endpoint) -> None:
     async with gateway.working():
-        id_ = await gateway.subscribe(endpoint, **heartbeat(5))
+        id_ = await gateway.subscribe(endpoint, **heartbeat(60))
         await gateway.becomes(id_, "active")
         endpoint.notified.statuses = [503] * 3
         for beats in (1, 2, 3):
-            await _let_pass(gateway, seconds=6)
+            await _let_pass(gateway, seconds=61)
             await _until_came(endpoint, "heartbeat", beats)
             await _until_failures(gateway, id_, beats)
         await gateway.becomes(id_, "error")
