@@ -1,5 +1,6 @@
 """A referral sent twice, gone back to, cut off, or overtaken by another record: nothing lost, nothing doubled."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
@@ -114,18 +115,19 @@ async def test_the_connection_is_lost_while_it_is_sent(scene: Scene, cut_off: Pa
     await sign_in(cut_off, scene)
     frame = await fill(cut_off, scene, "Petrov", "Lost on the way.")
     await go_on(frame)
-    before = count(scene)
+    before, lost = count(scene), asyncio.Event()
 
     async def lose(route: Route) -> None:
         if arrives:  # only the answer is lost
             await route.fetch(max_redirects=0)
         await route.abort("connectionreset")
+        lost.set()
 
     address = frame.url
     await cut_off.route("**/refer/review", lose, times=1)
     await frame.get_by_role("button", name="Send the referral").click()
     await expect(cut_off.locator("iframe")).to_be_visible()
-    await cut_off.wait_for_timeout(500)
+    await lost.wait()
     assert count(scene) == before + arrives
     await cut_off.unroute("**/refer/review")
 

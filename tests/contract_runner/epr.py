@@ -31,7 +31,7 @@ class Epr:
     token: str = ""
     sent: Json = field(default_factory=dict)
     work: set[asyncio.Task[None]] = field(default_factory=set)
-    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(trust_env=False, timeout=10))
+    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(trust_env=False, timeout=30))
 
     async def hear(self, request: Request) -> Response:
         cue = await request.json()

@@ -48,7 +48,7 @@ class Platform:
     referrals: dict[str, str] = field(default_factory=dict)  # reference -> path
     turn: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))  # of a referral
     work: set[asyncio.Task[None]] = field(default_factory=set)
-    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(trust_env=False, timeout=10))
+    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(trust_env=False, timeout=30))
 
     async def hear(self, request: Request) -> Response:
         """An event: taken once it is stored, and worked on afterwards."""

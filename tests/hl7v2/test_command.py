@@ -77,12 +77,12 @@ def test_it_listens_beside_the_servers_and_ends_cleanly(here: Path) -> None:
     try:
         assert listener.stdout is not None
         port = int(listener.stdout.readline().rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as engine:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as engine:
             engine.sendall(b"\x0b" + example("referred").replace("\n", "\r").encode() + b"\x1c\r")
             answer = engine.recv(4096)
         assert b"\rMSA|AA|RIO0000000005|Referral SP-" in answer
         listener.send_signal(signal.SIGTERM)
-        logged, _ = listener.communicate(timeout=20)
+        logged, _ = listener.communicate(timeout=60)
         assert listener.returncode == 0
     finally:
         listener.kill()

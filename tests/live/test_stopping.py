@@ -29,7 +29,7 @@ async def test_a_stream_holds_nobody_up(database_url: str, tmp_path: Path, how: 
     command = [sys.executable, "-m", "gateway", "serve", "--port", str(port)]
     served = await asyncio.create_subprocess_exec(*command, env=environment)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
             await _until_it_answers(client)
             cookie = {"Cookie": f"session={page.secret}"}
             async with client.stream("GET", f"{page.path}/events", headers=cookie) as stream:
@@ -39,8 +39,8 @@ async def test_a_stream_holds_nobody_up(database_url: str, tmp_path: Path, how: 
                 told = time.monotonic()
                 served.send_signal(how)
                 rest = [line async for line in lines]  # it ends without being cut off, and a browser comes back
-            assert await asyncio.wait_for(served.wait(), 10) in {0, -how, 128 + how}
-            assert time.monotonic() - told < 30
+            assert await asyncio.wait_for(served.wait(), 30) in {0, -how, 128 + how}
+            assert time.monotonic() - told < 60
             assert "event: over" not in rest
     finally:
         if served.returncode is None:

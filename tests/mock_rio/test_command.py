@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_used_ends_it_with_the_reason(
         [sys.executable, "-m", "gateway", "mock-rio", "--port", "0", option, str(file)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
 

@@ -131,7 +131,7 @@ def test_a_sandbox_serves_and_stops(tmp_path: Path) -> None:
             assert "SYNTHETIC PEOPLE ONLY" in said
             found = re.search(r"http://127\.0\.0\.1:\d+", said)
             assert found
-            with urllib.request.urlopen(f"{found[0]}/sandbox/scenarios", timeout=20) as answer:
+            with urllib.request.urlopen(f"{found[0]}/sandbox/scenarios", timeout=60) as answer:
                 assert answer.status == 200
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0

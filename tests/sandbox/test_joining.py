@@ -97,7 +97,7 @@ def test_rubbish_is_refused(sandbox: Sandbox, body: bytes, status: int) -> None:
 def test_a_body_that_never_ends_is_given_up(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asked, "SECONDS", 0.3)
     host, port = sandbox.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as line:
+    with socket.create_connection((host, int(port)), timeout=60) as line:
         line.sendall(b"POST /sandbox/tenants HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         assert line.recv(1000).startswith(b"HTTP/1.1 400")
 
