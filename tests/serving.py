@@ -8,7 +8,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from adapters.http import KEPT_SECONDS
+from adapters.http import KEEP_ALIVE_SECONDS
 
 
 @asynccontextmanager
@@ -19,7 +19,7 @@ async def serving(app: ASGIApp, *doors: socket.socket, **options: Any) -> AsyncI
         "lifespan": "off",
         "log_level": "critical",
         "ws": "none",
-        "timeout_keep_alive": KEPT_SECONDS,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": 2,
     } | options
     config = uvicorn.Config(app, port=0, **chosen)

@@ -23,7 +23,7 @@ from adapters.ports import Phase
 NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address inside an IPv6 one (RFC 6052)
 MOST_READ = 16_384  # bytes of an answer; the rest is left unread and the connection closed
 IDLE_SECONDS = 1  # after which a connection is not used again: its server may be closing it (gunicorn after 2, Node 5)
-KEPT_SECONDS = 75  # how long our own servers keep one: longer than those who call do (nginx and load balancers 60)
+KEEP_ALIVE_SECONDS = 75  # how long our own servers keep one: longer than who calls does (nginx, load balancers 60)
 
 
 class DestinationError(ValueError):

@@ -16,7 +16,7 @@ import uvloop
 from fastapi import FastAPI
 from rich.progress import Progress
 
-from adapters.http import KEPT_SECONDS
+from adapters.http import KEEP_ALIVE_SECONDS
 from gateway.app import build_app
 from gateway.app import work as work_until
 from gateway.arrival import Gateway
@@ -98,7 +98,7 @@ def serve(
             access_log=False,
             log_level="warning",
             server_header=False,
-            timeout_keep_alive=KEPT_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             proxy_headers=False,  # nothing here asks who the client is: addresses we give start with base_url
         )
 

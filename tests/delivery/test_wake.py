@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import text
-from tests.waiting import Until, until
+from tests.waiting import until
 
 from gateway.parties.directory import Directory
 from gateway.store.engine import Store
@@ -44,7 +44,7 @@ async def watching(store: Store, *, works: bool) -> AsyncIterator[None]:
 
 
 async def test_a_worker_sends_at_once_what_a_server_of_another_process_has_committed(
-    due: Any, epr: Any, other: Store, working: Any, until: Until
+    due: Any, epr: Any, other: Store, working: Any
 ) -> None:
     await due.destination(epr.url)
 
@@ -55,7 +55,7 @@ async def test_a_worker_sends_at_once_what_a_server_of_another_process_has_commi
 
 
 async def test_a_destination_registered_in_one_process_hears_of_the_next_change_accepted_in_another(
-    store: Store, other: Store, until: Until
+    store: Store, other: Store
 ) -> None:
     directory, slow = Directory(other), 3600
 
@@ -178,7 +178,7 @@ async def test_pages_open_anywhere_are_woken_by_what_any_process_commits(due: An
             await other.changed.wait()
 
 
-async def test_what_is_heard_is_not_told_again(due: Any, other: Store, until: Until) -> None:
+async def test_what_is_heard_is_not_told_again(due: Any, other: Store) -> None:
     async def quiet() -> bool:
         due.store.changed.clear()
         other.changed.clear()

@@ -62,7 +62,7 @@ async def ask(gateway: Running, document: Json, door: str, client: str, folder: 
         arguments += ["--header", f"Authorization: Bearer {gateway.tokens[client]}", "--checks", "all"]
         arguments += ["--phases", "coverage,fuzzing", "--max-examples", str(DRAWN), "--no-shrink", "--no-color"]
         arguments += ["--continue-on-failure", "--suppress-health-check", "all"]
-        arguments += ["--request-timeout", "60"]  # each write waits for the disk, which others keep busy
+        arguments += ["--request-timeout", "60"]  # a busy machine takes its time
         arguments += more
         arguments += [] if NIGHTLY else ["--generation-deterministic"]
         running = await asyncio.create_subprocess_exec(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from adapters.http import KEPT_SECONDS
+from adapters.http import KEEP_ALIVE_SECONDS
 from adapters.rio.mock import App, MockError, build_mock, load_faults, load_jwks, load_key, read_address
 from gateway.demo.parties import mock_secret
 
@@ -67,7 +67,7 @@ def mock_rio(
         loop="uvloop",
         access_log=False,
         log_level="warning",
-        timeout_keep_alive=KEPT_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=2,  # a hanging call of a scripted fault does not hold it up
         ssl_certfile=certificate,
         ssl_keyfile=key,

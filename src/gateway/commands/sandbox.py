@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.http import KEPT_SECONDS
+from adapters.http import KEEP_ALIVE_SECONDS
 from gateway.sandbox.client import CONTRACT, FILE, FOLDER, Trouble, call, keep, read_joined
 from gateway.sandbox.parties import CLIENTS, EPR, new_key, public_half
 from gateway.telemetry import set_up_logging
@@ -73,7 +73,7 @@ def serve(
             log_level="warning",
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=KEPT_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=3,  # listeners and held answers do not hold it up
         )
         sys.stdout.flush()

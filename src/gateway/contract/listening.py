@@ -18,7 +18,7 @@ import uvicorn
 from joserfc.jwk import ECKey
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.http import KEPT_SECONDS
+from adapters.http import KEEP_ALIVE_SECONDS
 from gateway.app import build_app
 from gateway.contract.asking import CouldNotRun
 from gateway.contract.config import Config, ConfigError, read_public_keys
@@ -132,7 +132,7 @@ async def listening(
                 log_level="critical",
                 ws="none",
                 server_header=False,
-                timeout_keep_alive=KEPT_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=2,
             )
         )

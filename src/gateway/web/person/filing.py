@@ -51,8 +51,9 @@ async def file_note(request: Request) -> Response:
         note = document(session, shown, instant(viewed.at))
         await request.app.state.eprs.create(session.epr, token, note)
     except EprTrouble as trouble:
-        log.warning("note not filed", epr=session.epr["id"], reason=str(trouble))
-        text = IN_DOUBT if isinstance(trouble, EprSilent) else NOT_FILED
+        in_doubt = isinstance(trouble, EprSilent)
+        log.warning("note not filed", epr=session.epr["id"], reason=str(trouble), in_doubt=in_doubt)
+        text = IN_DOUBT if in_doubt else NOT_FILED
         return await page_of(request, session, Trouble(shown.view.id, "note", text, status=502))
     return go(f"{session.path}?done=filed")
 
